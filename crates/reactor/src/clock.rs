@@ -1,0 +1,48 @@
+//! The clock: the one place of the workspace that reads it.
+//!
+//! Everything else takes the time as an argument.
+
+/// Nanoseconds of `CLOCK_MONOTONIC`: the clock behind Python's `time.monotonic()`, so figures of
+/// both may be compared.
+///
+/// It never goes back, stands still while the machine is suspended, and starts at boot; a `u64`
+/// lasts 584 years. Reading it costs no system call (vDSO), about 20 ns. Any thread may call this.
+#[inline]
+#[must_use]
+pub fn now_ns() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a valid place for a timespec.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    // Every kernel has this clock (POSIX makes it optional, Linux does not): only a bad pointer or
+    // an unknown clock could fail.
+    debug_assert_eq!(status, 0);
+    // Both parts are never negative for this clock.
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::now_ns;
+
+    #[test]
+    fn it_is_the_kernels_monotonic_clock_and_never_goes_back() {
+        let kernel = || {
+            let text = std::fs::read_to_string("/proc/uptime").expect("Linux has /proc/uptime");
+            let seconds = text.split(' ').next().expect("two numbers");
+            seconds.parse::<f64>().expect("a decimal number of seconds")
+        };
+        let mut last = now_ns();
+        for _ in 0..10_000 {
+            let now = now_ns();
+            assert!(now >= last);
+            last = now;
+        }
+        // Uptime counts suspended time too, so it can only be ahead; it is cut to 10 ms.
+        let before = now_ns();
+        assert!(before > 0);
+        assert!(before as f64 / 1e9 <= kernel() + 0.01);
+    }
+}

@@ -1,0 +1,97 @@
+//! Socket options and flags.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::RawFd;
+
+use crate::sys::check;
+
+/// Sets or clears O_NONBLOCK. It belongs to the open file: every duplicate, also one in another
+/// process (a shared terminal), changes with it.
+///
+/// # Errors
+/// EBADF.
+pub fn set_nonblocking(fd: RawFd, nonblocking: bool) -> io::Result<()> {
+    let mut on = libc::c_int::from(nonblocking);
+    // One call, where fcntl(2) needs two. Linux accepts it for every kind of file.
+    // SAFETY: FIONBIO reads one int.
+    check(unsafe { libc::ioctl(fd, libc::FIONBIO, &raw mut on) })?;
+    Ok(())
+}
+
+/// Sends small segments at once (TCP_NODELAY): no waiting for more to fill a packet.
+///
+/// # Errors
+/// EOPNOTSUPP or ENOPROTOOPT when it is no TCP socket, EBADF, ENOTSOCK.
+pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the kernel reads one int.
+    check(unsafe {
+        libc::setsockopt(
+            fd,
+            libc::IPPROTO_TCP,
+            libc::TCP_NODELAY,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// SOCK_STREAM, SOCK_DGRAM, … without flags.
+///
+/// # Errors
+/// EBADF, ENOTSOCK.
+pub fn socket_type(fd: RawFd) -> io::Result<i32> {
+    int_option(fd, libc::SO_TYPE)
+}
+
+/// AF_INET, AF_UNIX, …
+///
+/// # Errors
+/// EBADF, ENOTSOCK.
+pub fn socket_family(fd: RawFd) -> io::Result<i32> {
+    int_option(fd, libc::SO_DOMAIN)
+}
+
+/// IPPROTO_TCP, …; 0 for unix sockets.
+///
+/// # Errors
+/// EBADF, ENOTSOCK.
+pub fn socket_protocol(fd: RawFd) -> io::Result<i32> {
+    int_option(fd, libc::SO_PROTOCOL)
+}
+
+/// Whether it is a byte stream.
+///
+/// # Errors
+/// EBADF, ENOTSOCK.
+pub fn is_stream(fd: RawFd) -> io::Result<bool> {
+    Ok(socket_type(fd)? == libc::SOCK_STREAM)
+}
+
+/// The error the socket has met since it was last asked (SO_ERROR): the outcome of a
+/// [`connect`](super::connect) in progress, for one. Asking clears it.
+///
+/// # Errors
+/// EBADF, ENOTSOCK: that asking failed.
+pub fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
+    let errno = int_option(fd, libc::SO_ERROR)?;
+    Ok((errno != 0).then(|| io::Error::from_raw_os_error(errno)))
+}
+
+fn int_option(fd: RawFd, name: libc::c_int) -> io::Result<i32> {
+    let mut value: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes, into `value`.
+    check(unsafe {
+        libc::getsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            name,
+            (&raw mut value).cast(),
+            &raw mut len,
+        )
+    })?;
+    Ok(value)
+}

@@ -1,0 +1,258 @@
+//! Waking a loop that sleeps in [`Poller::wait`](crate::Poller::wait), from any thread.
+//!
+//! Most calls find the loop awake and cost a fence and a load; only the first one that finds it
+//! asleep writes to the eventfd.
+//!
+//! ```text
+//!            prepare_sleep             wake: claim, then write 1
+//!   Awake ------------------> Sleeping --------------------------> Notified
+//!     ^                          |                                    |
+//!     +------- finish_sleep -----+------- finish_sleep, read ---------+
+//! ```
+//!
+//! # Why no wake-up is lost
+//!
+//! ```text
+//! any thread (W)                 the loop (L)
+//! 1  put work into the inbox     a  state := Sleeping       (prepare_sleep)
+//! 2  fence SeqCst     (wake)     b  fence SeqCst            (prepare_sleep)
+//! 3  read state       (wake)     c  look into the inbox; if there is work, do not wait
+//!                                d  wait for the eventfd
+//! ```
+//!
+//! All such fences have one order. Let b be the loop's last fence before W's fence 2, and b' its
+//! next one, after 2.
+//! * Because 2 is before b', the look c' into the inbox sees the work of 1. So the work is found at
+//!   the latest when the loop next wants to sleep; what remains is the sleep that follows b.
+//! * Because b is before 2, the load 3 sees what a stored, or something later. *Sleeping*: W claims
+//!   and writes, the sleep ends. *Notified*: another thread has claimed that same sleep and writes.
+//!   *Awake*: that sleep is over already.
+//!
+//! Without the fences both sides could read old values: a store followed by a load of another
+//! place is the one reordering that x86 does too.
+//!
+//! # Why the eventfd does not stay readable
+//!
+//! Between claiming *Notified* and its write, a thread may be held up for any time. The loop may
+//! wake for another reason meanwhile, and find nothing to read; the write then comes in a later
+//! sleep that nobody has notified. If nobody read it, a level-triggered wait would never sleep
+//! again. So the loop keeps the number of writes claimed but not yet read (`owed`): every claim
+//! writes exactly 1, reading an eventfd returns the sum, and while something is owed every
+//! `finish_sleep` reads.
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
+
+use crate::fork;
+use crate::sys::{check, retry_len};
+
+const AWAKE: u8 = 0;
+const SLEEPING: u8 = 1;
+const NOTIFIED: u8 = 2;
+
+/// The bell of one loop. Put it into an `Arc` for other threads.
+///
+/// Register [`fd`](Self::fd) for reading with the loop's poller, once. `prepare_sleep` and
+/// `finish_sleep` are for the loop's thread, `wake` is for any, a signal handler included. In a
+/// forked child it does not touch the parent's eventfd any more.
+#[derive(Debug)]
+pub struct Waker {
+    state: AtomicU8,
+    /// Claims seen by the loop whose write it has not read yet. Only the loop's thread changes it.
+    owed: AtomicU64,
+    /// How often a thread has written, since the beginning.
+    writes: AtomicU64,
+    eventfd: OwnedFd,
+    generation: u64,
+}
+
+impl Waker {
+    /// A waker for a loop that is awake.
+    ///
+    /// # Errors
+    /// EMFILE, ENFILE, ENOMEM.
+    pub fn new() -> io::Result<Self> {
+        let generation = fork::generation();
+        // SAFETY: takes numbers, returns a descriptor.
+        let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        // SAFETY: the kernel has just made `fd` for us; nobody else knows it.
+        let eventfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self {
+            state: AtomicU8::new(AWAKE),
+            owed: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            eventfd,
+            generation,
+        })
+    }
+
+    /// Readable when the loop has been woken.
+    #[inline]
+    #[must_use]
+    pub fn fd(&self) -> RawFd {
+        self.eventfd.as_raw_fd()
+    }
+
+    /// Announces that the loop is about to wait. Afterwards, and before waiting, the loop must look
+    /// once more for work that other threads gave it, and not wait if there is some.
+    ///
+    /// Calling it twice is harmless: a loop already notified stays so, and its wait returns at once.
+    #[inline]
+    pub fn prepare_sleep(&self) {
+        // Not a plain store: it would wipe out *Notified*, whose write would then never be read.
+        let _ = self
+            .state
+            .compare_exchange(AWAKE, SLEEPING, Ordering::Relaxed, Ordering::Relaxed);
+        // Our store before the look into the inbox; see the module.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Announces that the loop is awake, whether it waited or not. From here on `wake` writes
+    /// nothing. Reads the eventfd only if it has been, or is being, written.
+    #[inline]
+    pub fn finish_sleep(&self) {
+        let notified = self.state.swap(AWAKE, Ordering::AcqRel) == NOTIFIED;
+        if notified || self.owed.load(Ordering::Relaxed) != 0 {
+            self.silence(u64::from(notified));
+        }
+    }
+
+    /// Makes the loop look into its inbox soon. Put the work there first.
+    ///
+    /// Never blocks, never fails.
+    #[inline]
+    pub fn wake(&self) {
+        // What the caller put into the inbox before our load; see the module.
+        fence(Ordering::SeqCst);
+        if self.state.load(Ordering::Relaxed) == SLEEPING && self.claim() {
+            self.ring();
+        }
+    }
+
+    /// How often a wake-up has cost a system call so far.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// From Sleeping to Notified; only one of several threads succeeds.
+    fn claim(&self) -> bool {
+        self.state
+            .compare_exchange(SLEEPING, NOTIFIED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// The write that a successful claim owes.
+    #[cold]
+    fn ring(&self) {
+        if fork::generation() != self.generation {
+            return;
+        }
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let one = 1_u64;
+        // SAFETY: reads eight bytes of `one`.
+        let written = retry_len(|| unsafe {
+            libc::write(
+                self.eventfd.as_raw_fd(),
+                (&raw const one).cast(),
+                size_of::<u64>(),
+            )
+        });
+        // EAGAIN would need 2^64 - 2 writes that nobody has read.
+        debug_assert!(written.is_ok(), "{written:?}");
+    }
+
+    /// Reads what has been written, and notes what is still to come.
+    #[cold]
+    fn silence(&self, claimed: u64) {
+        if fork::generation() != self.generation {
+            return;
+        }
+        let mut sum = 0_u64;
+        // SAFETY: writes at most eight bytes, into `sum`.
+        let read = retry_len(|| unsafe {
+            libc::read(
+                self.eventfd.as_raw_fd(),
+                (&raw mut sum).cast(),
+                size_of::<u64>(),
+            )
+        });
+        // EAGAIN: the write is on its way, and `sum` is still 0.
+        debug_assert!(read.as_ref().map_or_else(
+            |error| error.kind() == io::ErrorKind::WouldBlock,
+            |&bytes| bytes == size_of::<u64>()
+        ));
+        let owed = self.owed.load(Ordering::Relaxed) + claimed;
+        debug_assert!(
+            sum <= owed,
+            "the eventfd had {sum} writes, only {owed} were claimed"
+        );
+        self.owed.store(owed.saturating_sub(sum), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ordering, Waker};
+    use crate::poller::{Events, Interest, Key, Poller, Wait};
+
+    fn readable(waker: &Waker) -> bool {
+        let poller = Poller::new().expect("a poller");
+        poller
+            .add(waker.fd(), Key(0), Interest::READ)
+            .expect("an eventfd can be watched");
+        poller
+            .wait(&mut Events::with_capacity(1), Some(0))
+            .expect("a look")
+            == Wait::Events
+    }
+
+    #[test]
+    fn a_write_that_comes_after_the_loop_has_gone_on_is_still_read() {
+        let waker = Waker::new().expect("a waker");
+        waker.prepare_sleep();
+        assert!(waker.claim());
+        // Another event ends the sleep before the claimed write.
+        waker.finish_sleep();
+        assert_eq!(waker.owed.load(Ordering::Relaxed), 1);
+        waker.ring();
+        assert!(readable(&waker));
+
+        waker.prepare_sleep();
+        waker.finish_sleep();
+        assert_eq!(waker.owed.load(Ordering::Relaxed), 0);
+        assert!(!readable(&waker));
+    }
+
+    #[test]
+    fn two_late_writes_are_both_read() {
+        let waker = Waker::new().expect("a waker");
+        for _ in 0..2 {
+            waker.prepare_sleep();
+            assert!(waker.claim());
+            waker.finish_sleep();
+        }
+        waker.ring();
+        waker.prepare_sleep();
+        waker.finish_sleep();
+        assert_eq!(waker.owed.load(Ordering::Relaxed), 1);
+        waker.ring();
+        waker.prepare_sleep();
+        waker.finish_sleep();
+        assert_eq!(waker.owed.load(Ordering::Relaxed), 0);
+        assert!(!readable(&waker));
+    }
+
+    #[test]
+    fn preparing_twice_keeps_the_notification() {
+        let waker = Waker::new().expect("a waker");
+        waker.prepare_sleep();
+        waker.wake();
+        waker.prepare_sleep();
+        assert!(readable(&waker));
+        waker.finish_sleep();
+        assert!(!readable(&waker));
+    }
+}
