@@ -1,0 +1,126 @@
+//! What can stand in the ready queue and what an event of the kernel can wake: two closed lists. Adding a kind makes the
+//! compiler show every place that has to know it (`event_loop/turn.rs`, `event_loop/dispatch.rs`).
+
+use std::os::fd::RawFd;
+
+use crate::ffi::{Own, Visit};
+use crate::handle::Handle;
+
+/// A task, opaque to this floor; only `turn` opens it.
+#[derive(Debug)]
+pub struct TaskRef(pub Own);
+
+/// A transport, listener or pending socket call, opaque to this floor; only `dispatch` opens it.
+#[derive(Clone, Debug)]
+pub struct SinkRef(pub Own);
+
+/// Two words: a tag and an object.
+#[derive(Debug)]
+pub enum Entry {
+    /// First or next step of a task.
+    Step(TaskRef),
+    /// A task whose awaited future (it knows which) is done.
+    Wake(TaskRef),
+    /// `call_soon` and the callbacks of futures.
+    Call(Own<Handle>),
+    /// A transport's own deferred call.
+    Sink(SinkRef, SinkCall),
+}
+
+/// What a transport or listener can ask to have called from the ready queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SinkCall {
+    /// `connection_made`, then start to read.
+    Start,
+    /// `connection_lost` and release of everything.
+    ConnectionLost,
+    /// Try to read again (what stopped it was not the kernel).
+    Read,
+    /// Send what still waits.
+    Flush,
+}
+
+impl Entry {
+    /// Shows the object to the collector.
+    pub fn traverse(&self, visit: &mut Visit) {
+        match self {
+            Self::Step(task) | Self::Wake(task) => visit.own(&task.0),
+            Self::Sink(sink, _) => visit.own(&sink.0),
+            Self::Call(handle) => traverse_handle(handle, visit),
+        }
+    }
+}
+
+/// A handle is untracked, so its contents are shown as the loop's own, but only while nobody else holds the handle:
+/// the collector would otherwise count away references that somebody outside still reaches.
+pub fn traverse_handle(handle: &Own<Handle>, visit: &mut Visit) {
+    if handle.refcount() == 1 {
+        handle.traverse_contents(visit);
+    }
+}
+
+/// Who waits for one direction of a watched descriptor.
+#[derive(Clone, Debug)]
+pub enum Watcher {
+    /// `add_reader` / `add_writer`: asyncio's contract is to call it as long as the descriptor is ready.
+    Handle(Own<Handle>),
+    /// A `sock_*` call in flight.
+    Operation(SinkRef),
+}
+
+impl Watcher {
+    fn traverse(&self, visit: &mut Visit) {
+        match self {
+            Self::Handle(handle) => traverse_handle(handle, visit),
+            Self::Operation(operation) => visit.own(&operation.0),
+        }
+    }
+}
+
+/// Who is behind a registered descriptor.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The loop's own wake-up descriptor.
+    Waker,
+    /// The loop's own signal descriptor.
+    Signals,
+    /// A stream transport.
+    Stream(SinkRef),
+    /// A listening socket of a server.
+    Listener(SinkRef),
+    /// `add_reader`, `add_writer` and `sock_*`.
+    Watch {
+        /// Called when the descriptor is readable.
+        reader: Option<Watcher>,
+        /// Called when it is writable.
+        writer: Option<Watcher>,
+    },
+}
+
+impl Source {
+    /// Shows the objects to the collector.
+    pub fn traverse(&self, visit: &mut Visit) {
+        match self {
+            Self::Waker | Self::Signals => {}
+            Self::Stream(sink) | Self::Listener(sink) => visit.own(&sink.0),
+            Self::Watch { reader, writer } => {
+                for watcher in [reader, writer].into_iter().flatten() {
+                    watcher.traverse(visit);
+                }
+            }
+        }
+    }
+}
+
+/// One kernel event with the source it belongs to; see `Engine::poll`.
+#[derive(Clone, Copy, Debug)]
+pub struct Happened {
+    /// Which registration.
+    pub key: ferrio_reactor::Key,
+    /// On which descriptor.
+    pub fd: RawFd,
+    /// May be read (also after hang-up or error).
+    pub readable: bool,
+    /// May be written (also after hang-up or error).
+    pub writable: bool,
+}

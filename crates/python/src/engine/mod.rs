@@ -1,0 +1,237 @@
+//! ROOM    floor 2: the engine, the native part of a loop: ready queue, timers, fd table, inbox, poller
+//! KNOWS   ffi, names, handle, core, reactor    NEVER   tasks, futures, transports (opaque `TaskRef`, `SinkRef` only)
+//! IN      entries, deadlines, descriptors      OUT     entries to run, `Happened` events, mail
+//! PROOF   tests/behaviour (call_soon, timers, readers, threads), crates/core/tests for the parts
+//! START   `Engine`, then `schedule.rs`, `poll.rs`; who runs the entries is `event_loop/turn.rs`
+//!
+//! Who may touch what: the thread that runs the loop, everything; other threads only `inbox`. With the interpreter lock a
+//! misused `call_soon` from another thread finds consistent queues (no Python runs inside a borrow), as with asyncio.
+
+mod entry;
+mod inbox;
+mod poll;
+mod schedule;
+mod sources;
+mod tasks;
+mod watch;
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ferrio_core::budget::PollBudget;
+use ferrio_core::ready::ReadyQueue;
+use ferrio_core::slab::Slab;
+use ferrio_core::timers::TimerHeap;
+use ferrio_reactor::{Events, Interest, Poller, SignalPipe};
+use pyo3::prelude::*;
+
+use crate::error;
+use crate::ffi::{Class, GuardedCell, Own, Plain, PyRes, TypeBuilder, TypeSlot, Unowned, Visit};
+use crate::handle::TimerHandle;
+
+pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher};
+pub use inbox::{Inbox, JobId, Mail};
+pub use poll::Wait;
+pub use sources::{Registered, Sources};
+pub use watch::Direction;
+
+/// Set in `Engine::gate`: the fast paths test "is anything unusual?" with one load.
+pub mod gate {
+    /// `close()` has been called.
+    pub const CLOSED: u8 = 1;
+    /// Debug mode: check threads and callbacks, remember where things were made.
+    pub const DEBUG: u8 = 2;
+}
+
+/// The native state that every loop has, and all that futures, tasks and transports see of a loop.
+pub struct Engine {
+    /// What runs next, in order.
+    ready: GuardedCell<ReadyQueue<Entry>>,
+    /// What runs later.
+    timers: GuardedCell<TimerHeap<Own<TimerHandle>>>,
+    /// How many cancelled handles stand in `timers`; the handles count it up themselves.
+    garbage: Rc<Cell<usize>>,
+    /// Registered descriptors.
+    sources: GuardedCell<Sources>,
+    /// Transports with bytes written during the current callback; flushed right after it.
+    unflushed: GuardedCell<Vec<SinkRef>>,
+    /// Tasks of this loop that are not done, for `all_tasks()`. They leave in their dealloc at the latest.
+    tasks: GuardedCell<Slab<Unowned<crate::ffi::Any>>>,
+    /// Blocking jobs in flight and who waits for them.
+    jobs: GuardedCell<Slab<SinkRef>>,
+    /// Mail from other threads.
+    inbox: Arc<Inbox>,
+    /// The kernel's side; gone after `close()`.
+    poller: RefCell<Option<Poller>>,
+    /// Signal numbers from CPython's handler; made when the loop first runs in the main thread.
+    signals: GuardedCell<Option<SignalPipe>>,
+    /// Reused by every poll.
+    events: GuardedCell<Option<Events>>,
+    /// When to poll although work is ready.
+    budget: GuardedCell<PollBudget>,
+    /// One buffer that every receive goes through.
+    receive_buffer: GuardedCell<Option<Box<[u8]>>>,
+    /// `gate::*`.
+    gate: Cell<u8>,
+    /// The thread that runs the loop (`threading.get_ident()`), 0 while it stands still.
+    thread: Cell<u64>,
+    /// `stop()` was called: leave after this turn.
+    stopping: Cell<bool>,
+    /// Is a task of ours noted as the current one? Cleared lazily, see `tasks.rs`.
+    task_noted: Cell<bool>,
+    /// The process generation this loop belongs to; a forked child must not touch the parent's poller.
+    generation: u64,
+}
+
+static ENGINE: TypeSlot = TypeSlot::new();
+
+impl Class for Engine {
+    const NAME: &'static CStr = c"ferrio._ferrio.Engine";
+    const DOC: &'static CStr = c"Native base of ferrio's event loop; not for direct use.";
+    type Head = Plain;
+
+    fn slot() -> &'static TypeSlot {
+        &ENGINE
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        let _ = self.ready.look(|ready| ready.iter().for_each(|entry| entry.traverse(visit)));
+        let _ = self.timers.look(|timers| {
+            timers.iter().for_each(|timer| entry::traverse_handle(timer.base(), visit));
+        });
+        let _ = self.sources.look(|sources| {
+            sources.iter().for_each(|registered| registered.source.traverse(visit));
+        });
+        let _ = self.unflushed.look(|sinks| sinks.iter().for_each(|sink| visit.own(&sink.0)));
+        let _ = self.jobs.look(|jobs| jobs.iter().for_each(|sink| visit.own(&sink.1.0)));
+    }
+
+    fn clear(&self, _py: Python<'_>) {
+        self.drop_everything();
+    }
+}
+
+impl Engine {
+    /// A fresh engine: one poller, one wake-up descriptor. Errors: `OSError` (EMFILE, ENFILE, ENOMEM).
+    pub fn new(py: Python<'_>) -> PyRes<Self> {
+        let make = || -> std::io::Result<(Poller, Inbox)> { Ok((Poller::new()?, Inbox::new()?)) };
+        let (poller, inbox) = make().map_err(|e| error::os_error(py, &e))?;
+        let engine = Self {
+            ready: GuardedCell::new(ReadyQueue::new()),
+            timers: GuardedCell::new(TimerHeap::new()),
+            garbage: Rc::new(Cell::new(0)),
+            sources: GuardedCell::new(Sources::default()),
+            unflushed: GuardedCell::new(Vec::new()),
+            tasks: GuardedCell::new(Slab::new()),
+            jobs: GuardedCell::new(Slab::new()),
+            inbox: Arc::new(inbox),
+            poller: RefCell::new(Some(poller)),
+            signals: GuardedCell::new(None),
+            events: GuardedCell::new(Some(Events::with_capacity(256))),
+            budget: GuardedCell::new(PollBudget::new()),
+            receive_buffer: GuardedCell::new(None),
+            gate: Cell::new(0),
+            thread: Cell::new(0),
+            stopping: Cell::new(false),
+            task_noted: Cell::new(false),
+            generation: ferrio_reactor::fork::generation(),
+        };
+        let waker = engine.inbox.waker().fd();
+        engine.register(py, waker, Source::Waker, Interest::READ)?;
+        Ok(engine)
+    }
+
+    /// The thread-safe way in.
+    pub fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// Closed?
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.gate.get() & gate::CLOSED != 0
+    }
+
+    /// Debug mode?
+    #[inline]
+    pub fn is_debug(&self) -> bool {
+        self.gate.get() & gate::DEBUG != 0
+    }
+
+    /// Switches debug mode.
+    pub fn set_debug(&self, on: bool) {
+        let closed = self.gate.get() & gate::CLOSED;
+        self.gate.set(closed | if on { gate::DEBUG } else { 0 });
+    }
+
+    /// The running thread's ident, 0 while the loop stands still.
+    #[inline]
+    pub fn thread(&self) -> u64 {
+        self.thread.get()
+    }
+
+    /// Notes which thread runs the loop (0: none).
+    pub fn set_thread(&self, ident: u64) {
+        self.thread.set(ident);
+    }
+
+    /// `stop()` called?
+    #[inline]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Asks the loop to leave after the current turn, or takes that back.
+    pub fn set_stopping(&self, on: bool) {
+        self.stopping.set(on);
+    }
+
+    /// Was this process forked after the loop was made?
+    pub fn is_foreign_process(&self) -> bool {
+        self.generation != ferrio_reactor::fork::generation()
+    }
+
+    /// Lends the receive buffer: just under glibc's 128 KiB mmap threshold, so that what is copied out of it in one
+    /// piece never costs page faults.
+    pub fn take_receive_buffer(&self) -> Box<[u8]> {
+        let buffer = self.receive_buffer.take();
+        buffer.unwrap_or_else(|| vec![0; 128 * 1024 - 256].into_boxed_slice())
+    }
+
+    /// Takes the receive buffer back.
+    pub fn return_receive_buffer(&self, buffer: Box<[u8]>) {
+        self.receive_buffer.with(|place| *place = Some(buffer));
+    }
+
+    /// Closes: drops everything scheduled and every descriptor of the loop's own. Registered descriptors of others stay open.
+    pub fn shut(&self) {
+        self.gate.set(self.gate.get() | gate::CLOSED);
+        self.drop_everything();
+        drop(self.poller.borrow_mut().take());
+        drop(self.signals.take());
+    }
+
+    fn drop_everything(&self) {
+        // Each is moved out first: dropping runs Python, which may come back here.
+        drop(self.ready.with(ReadyQueue::take_all));
+        drop(self.timers.with(TimerHeap::drain));
+        let sources = self.sources.with(Sources::drain);
+        if let Ok(poller) = self.poller.try_borrow() {
+            for (fd, _) in &sources {
+                // Nobody is left who could be told; the poller itself goes next.
+                let _ = poller.as_ref().map(|poller| poller.remove(*fd));
+            }
+        }
+        drop(sources);
+        drop(self.unflushed.take());
+        drop(self.jobs.take());
+        drop(self.inbox.close());
+    }
+}
+
+/// Makes the type.
+pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    TypeBuilder::<Engine>::new().subclassable().build(py).map(drop)
+}

@@ -1,0 +1,172 @@
+//! Taking work out: due timers, mail, kernel events.
+
+use std::io;
+
+use ferrio_reactor::{Events, Wait as KernelWait, clock};
+use pyo3::prelude::*;
+
+use super::schedule::deadline_ns;
+use super::{Engine, Entry, Happened, Mail, Source, Sources};
+use crate::error;
+use crate::ffi::{Own, PyRes, runtime};
+use crate::handle::TimerHandle;
+
+/// How long a poll may sleep.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wait {
+    /// Only look.
+    No,
+    /// Until something happens or this many nanoseconds have passed.
+    For(u64),
+    /// Until something happens.
+    Forever,
+}
+
+impl Engine {
+    /// The next entry to run.
+    #[inline]
+    pub fn next_entry(&self) -> Option<Entry> {
+        self.ready.with(ferrio_core::ready::ReadyQueue::pop_front)
+    }
+
+    /// How many entries stand in the ready queue.
+    #[inline]
+    pub fn ready_len(&self) -> usize {
+        self.ready.with(|ready| ready.len())
+    }
+
+    /// Counts entries run; true when it is time to poll although there is work.
+    #[inline]
+    pub fn spend(&self, entries: usize) -> bool {
+        self.budget.with(|budget| budget.spend(u32::try_from(entries).unwrap_or(u32::MAX)))
+    }
+
+    /// The next turn polls.
+    pub fn poll_next_turn(&self) {
+        self.budget.with(ferrio_core::budget::PollBudget::exhaust);
+    }
+
+    pub(super) fn push_timer(&self, when: f64, timer: Own<TimerHandle>) {
+        let deadline = deadline_ns(when);
+        let dead = self.sweep_timers();
+        self.timers.with(|timers| timers.push(deadline, timer));
+        // One that is due by the next turn must not wait until the poll budget is spent.
+        if deadline <= clock::now_ns() {
+            self.poll_next_turn();
+        }
+        drop(dead);
+    }
+
+    /// Throws cancelled timers out when they are the majority; the caller drops them.
+    fn sweep_timers(&self) -> Vec<Own<TimerHandle>> {
+        let mut dead = Vec::new();
+        let cancelled = self.garbage.replace(0);
+        self.timers.with(|timers| {
+            for _ in 0..cancelled {
+                timers.note_cancelled();
+            }
+            if timers.garbage_is_due() {
+                timers.purge(|timer| timer.is_cancelled(), &mut dead);
+            }
+        });
+        dead.iter().for_each(|timer| timer.scheduled.set(false));
+        dead
+    }
+
+    /// Moves every timer due at `now` to the ready queue, in order of deadline.
+    fn collect_due(&self, now: u64) {
+        let mut dead = self.sweep_timers();
+        while let Some(timer) = self.timers.with(|timers| timers.pop_due(now)) {
+            timer.scheduled.set(false);
+            if timer.is_cancelled() {
+                self.timers.with(ferrio_core::timers::TimerHeap::note_popped_dead);
+                dead.push(timer);
+            } else {
+                self.schedule_quietly(Entry::Call(timer.base().clone()));
+            }
+        }
+        drop(dead);
+    }
+
+    /// How long the loop may sleep: not at all with work ready, else until the next deadline.
+    pub fn patience(&self) -> Wait {
+        if self.ready_len() > 0 || self.is_stopping() {
+            return Wait::No;
+        }
+        let dead = self.sweep_timers();
+        let deadline = self.timers.with(|timers| timers.next_deadline());
+        drop(dead);
+        match deadline {
+            None => Wait::Forever,
+            Some(deadline) => match deadline.saturating_sub(clock::now_ns()) {
+                0 => Wait::No,
+                ns => Wait::For(ns),
+            },
+        }
+    }
+
+    /// Asks the kernel, collects mail and due timers. Events are handed to `batch`; calls go to the ready queue; finished
+    /// jobs are returned. Lets other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
+    pub fn poll(&self, py: Python<'_>, wait: Wait, batch: &mut Vec<Happened>) -> PyRes<Vec<Mail>> {
+        let mut events =
+            self.events.take().unwrap_or_else(|| Events::with_capacity(256));
+        let outcome = self.ask_kernel(py, wait, &mut events);
+        for event in events.iter() {
+            batch.push(Happened {
+                key: event.key,
+                fd: Sources::fd_of(event.key),
+                readable: event.readable,
+                writable: event.writable,
+            });
+        }
+        self.events.with(|place| *place = Some(events));
+        let interrupted = outcome.map_err(|e| error::os_error(py, &e))? == KernelWait::Interrupted;
+        if interrupted || wait != Wait::No {
+            runtime::check_signals(py)?;
+        }
+        let jobs = self.collect_mail(py);
+        let now = clock::now_ns();
+        self.collect_due(now);
+        self.budget.with(|budget| budget.refill(now));
+        Ok(jobs)
+    }
+
+    fn ask_kernel(&self, py: Python<'_>, wait: Wait, events: &mut Events) -> io::Result<KernelWait> {
+        events.clear();
+        let poller = self.poller.borrow();
+        let Some(poller) = poller.as_ref() else {
+            return Ok(KernelWait::TimedOut);
+        };
+        let timeout = match wait {
+            Wait::No => return poller.wait(events, Some(0)),
+            Wait::For(ns) => Some(ns),
+            Wait::Forever => None,
+        };
+        let waker = self.inbox.waker();
+        waker.prepare_sleep();
+        // Mail posted before `prepare_sleep` has written no wake-up.
+        let timeout = if self.inbox.is_empty() { timeout } else { Some(0) };
+        let outcome = py.detach(|| poller.wait(events, timeout));
+        waker.finish_sleep();
+        outcome
+    }
+
+    /// Moves threadsafe calls to the ready queue; finished jobs go to the caller, who knows what they wake.
+    pub fn collect_mail(&self, py: Python<'_>) -> Vec<Mail> {
+        let mut letters = Vec::new();
+        self.inbox.collect(&mut letters);
+        let mut jobs = Vec::new();
+        for letter in letters {
+            match letter {
+                Mail::Call(handle) => self.schedule_quietly(Entry::Call(handle.unwrap(py))),
+                done @ Mail::Done(..) => jobs.push(done),
+            }
+        }
+        jobs
+    }
+
+    /// The source behind an event, unless the registration is gone by now.
+    pub fn source_of(&self, event: &Happened) -> Option<Source> {
+        self.sources.with(|sources| sources.by_key(event.key).map(|row| row.source.clone()))
+    }
+}

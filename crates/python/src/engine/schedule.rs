@@ -1,0 +1,183 @@
+//! Putting work in: now, later, from other threads.
+
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::prelude::*;
+
+use super::{Engine, Entry, Inbox, JobId, Mail, SinkRef, gate};
+use crate::ffi::{self, Own, PyRes, Raised, SendOwn, call};
+use crate::handle::{Handle, TimerHandle};
+use crate::names;
+
+/// Seconds of the loop's clock → nanoseconds, rounded so that the deadline has passed on the float clock too.
+pub(super) fn deadline_ns(when: f64) -> u64 {
+    // A NaN or negative deadline is due at once; `as` saturates at both ends.
+    let ns = (when * 1e9).ceil() as u64;
+    if (ns as f64) / 1e9 < when { ns.saturating_add(1) } else { ns }
+}
+
+impl Engine {
+    /// Appends to the ready queue. Errors: `RuntimeError` where the loop is closed, or in debug mode on the wrong thread.
+    #[inline]
+    pub fn schedule(&self, py: Python<'_>, entry: Entry) -> PyRes<()> {
+        if self.gate.get() != 0 {
+            self.check_open(py)?;
+            self.check_thread(py)?;
+        }
+        self.ready.with(|ready| ready.push_back(entry));
+        Ok(())
+    }
+
+    /// Appends without looking at debug mode or at `close()`; what lands in a closed loop's queue never runs.
+    #[inline]
+    pub fn schedule_quietly(&self, entry: Entry) {
+        self.ready.with(|ready| ready.push_back(entry));
+    }
+
+    /// `RuntimeError: Event loop is closed`.
+    #[inline]
+    pub fn check_open(&self, py: Python<'_>) -> PyRes<()> {
+        if self.is_closed() {
+            return Err(Raised::new::<PyRuntimeError>(py, "Event loop is closed"));
+        }
+        Ok(())
+    }
+
+    /// In debug mode: is this the loop's own thread, or does the loop stand still?
+    pub fn check_thread(&self, py: Python<'_>) -> PyRes<()> {
+        if self.is_debug() && self.thread() != 0 && self.thread() != ffi::runtime::thread_ident() {
+            let text = "Non-thread-safe operation invoked on an event loop other than the current one";
+            return Err(Raised::new::<PyRuntimeError>(py, text));
+        }
+        Ok(())
+    }
+
+    /// `call_soon(callback, *args, context=context)`.
+    #[inline]
+    pub fn call_soon(
+        py: Python<'_>,
+        this: &Own<Self>,
+        callback: &Own,
+        args: &[Own],
+        context: Option<&Own>,
+    ) -> PyRes<Own<Handle>> {
+        let special = this.gate.get();
+        if special != 0 {
+            this.check_open(py)?;
+            this.check_thread(py)?;
+            check_callback(py, callback, "call_soon")?;
+        }
+        let context = context.cloned();
+        let handle = Handle::new(py, this.as_any(), callback.clone(), args, context)?;
+        if special & gate::DEBUG != 0 {
+            handle.source_traceback.set(Some(extract_stack(py)?));
+        }
+        this.ready.with(|ready| ready.push_back(Entry::Call(handle.clone())));
+        Ok(handle)
+    }
+
+    /// `call_at(when, callback, *args, context=context)`; `when` in seconds of the loop's clock. `function` names the
+    /// method in debug mode's complaints.
+    pub fn call_at(
+        py: Python<'_>,
+        this: &Own<Self>,
+        function: &str,
+        when: f64,
+        callback: &Own,
+        args: &[Own],
+        context: Option<&Own>,
+    ) -> PyRes<Own<TimerHandle>> {
+        let special = this.gate.get();
+        if special != 0 {
+            this.check_open(py)?;
+            this.check_thread(py)?;
+            check_callback(py, callback, function)?;
+        }
+        let context = context.cloned();
+        let owner = this.as_any();
+        let timer =
+            TimerHandle::new(py, owner, when, callback.clone(), args, context, &this.garbage)?;
+        if special & gate::DEBUG != 0 {
+            timer.source_traceback.set(Some(extract_stack(py)?));
+        }
+        timer.scheduled.set(true);
+        this.push_timer(when, timer.clone());
+        Ok(timer)
+    }
+
+    /// `call_soon_threadsafe`: from the loop's own thread in order with `call_soon`, from others through the inbox.
+    pub fn call_soon_threadsafe(
+        py: Python<'_>,
+        this: &Own<Self>,
+        callback: &Own,
+        args: &[Own],
+        context: Option<&Own>,
+    ) -> PyRes<Own<Handle>> {
+        this.check_open(py)?;
+        if this.is_debug() {
+            check_callback(py, callback, "call_soon_threadsafe")?;
+        }
+        let handle = Handle::new(py, this.as_any(), callback.clone(), args, context.cloned())?;
+        if this.is_debug() {
+            handle.source_traceback.set(Some(extract_stack(py)?));
+        }
+        if this.thread() == ffi::runtime::thread_ident() {
+            this.schedule_quietly(Entry::Call(handle.clone()));
+            return Ok(handle);
+        }
+        let mail = Mail::Call(SendOwn::wrap(py, handle.clone()));
+        match this.inbox.post(mail) {
+            Ok(()) => Ok(handle),
+            Err(_returned) => Err(Raised::new::<PyRuntimeError>(py, "Event loop is closed")),
+        }
+    }
+
+    /// Notes who waits for a blocking job; the job posts `Mail::Done` with the number.
+    pub fn expect_job(&self, waiter: SinkRef) -> JobId {
+        JobId(self.jobs.with(|jobs| jobs.insert(waiter)).0)
+    }
+
+    /// Who waited for the job; nobody after `close()`.
+    pub fn finish_job(&self, id: JobId) -> Option<SinkRef> {
+        self.jobs.with(|jobs| jobs.remove(ferrio_core::slab::SlabKey(id.0)))
+    }
+
+    /// The way in for a blocking job's result.
+    pub fn job_inbox(&self) -> std::sync::Arc<Inbox> {
+        std::sync::Arc::clone(self.inbox())
+    }
+
+    /// Remembers a transport that has bytes to send at the end of this callback.
+    pub fn note_unflushed(&self, sink: SinkRef) {
+        self.unflushed.with(|sinks| sinks.push(sink));
+    }
+
+    /// Takes the transports to flush now; hot: nearly always nothing.
+    #[inline]
+    pub fn take_unflushed(&self) -> Option<Vec<SinkRef>> {
+        self.unflushed.with(|sinks| (!sinks.is_empty()).then(|| std::mem::take(sinks)))
+    }
+}
+
+/// Debug mode's look at a callback, with asyncio's texts.
+pub fn check_callback(py: Python<'_>, callback: &Own, function: &str) -> PyRes<()> {
+    let coroutines = py.import("asyncio.coroutines")?;
+    for name in ["iscoroutine", "iscoroutinefunction"] {
+        if coroutines.getattr(name)?.call1((callback.bound(py),))?.is_truthy()? {
+            let text = format!("coroutines cannot be used with {function}()");
+            return Err(Raised::new::<PyTypeError>(py, text));
+        }
+    }
+    if !call::is_callable(callback) {
+        let shown = callback.bound(py).repr()?;
+        let text = format!("a callable object was expected by {function}(), got {shown}");
+        return Err(Raised::new::<PyTypeError>(py, text));
+    }
+    Ok(())
+}
+
+/// Where the caller stands, for debug mode's reports.
+pub fn extract_stack(py: Python<'_>) -> PyRes {
+    let helpers = Own::from(py.import("asyncio.format_helpers")?.into_any());
+    let frame = Own::from(py.import("sys")?.getattr("_getframe")?.call0()?);
+    call::method(py, &helpers, &names::EXTRACT_STACK, &[&frame])
+}

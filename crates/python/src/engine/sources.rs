@@ -1,0 +1,83 @@
+//! The fd table: which source stands behind which descriptor. Indexed by descriptor; a key carries the generation of its
+//! entry, so an event for a descriptor that was closed and reused in the same batch finds nobody.
+
+use std::os::fd::RawFd;
+
+use ferrio_reactor::{Interest, Key};
+
+use super::entry::Source;
+
+#[derive(Debug, Default)]
+struct Row {
+    generation: u32,
+    registered: Option<Registered>,
+}
+
+/// One registered descriptor.
+#[derive(Debug)]
+pub struct Registered {
+    /// Who is behind it.
+    pub source: Source,
+    /// What the poller was last told.
+    pub interest: Interest,
+}
+
+/// All registered descriptors of one loop.
+#[derive(Debug, Default)]
+pub struct Sources {
+    rows: Vec<Row>,
+}
+
+fn index(fd: RawFd) -> usize {
+    usize::try_from(fd).unwrap_or(usize::MAX)
+}
+
+impl Sources {
+    /// The descriptor a key was made for.
+    pub fn fd_of(key: Key) -> RawFd {
+        (key.0 & u64::from(u32::MAX)) as RawFd
+    }
+
+    /// Enters a source for a descriptor that has none; gives the key for its events.
+    pub fn insert(&mut self, fd: RawFd, source: Source, interest: Interest) -> Key {
+        let index = index(fd);
+        if index >= self.rows.len() {
+            self.rows.resize_with(index + 1, Row::default);
+        }
+        let row = &mut self.rows[index];
+        row.generation = row.generation.wrapping_add(1);
+        debug_assert!(row.registered.is_none(), "descriptor entered twice");
+        row.registered = Some(Registered { source, interest });
+        Key(u64::from(row.generation) << 32 | u64::from(fd as u32))
+    }
+
+    /// The source for a key, unless it is stale.
+    pub fn by_key(&mut self, key: Key) -> Option<&mut Registered> {
+        let row = self.rows.get_mut(index(Self::fd_of(key)))?;
+        (u64::from(row.generation) == key.0 >> 32).then_some(row.registered.as_mut()?)
+    }
+
+    /// The source behind a descriptor, with its key.
+    pub fn by_fd(&mut self, fd: RawFd) -> Option<(Key, &mut Registered)> {
+        let row = self.rows.get_mut(index(fd))?;
+        let key = Key(u64::from(row.generation) << 32 | u64::from(fd as u32));
+        row.registered.as_mut().map(|registered| (key, registered))
+    }
+
+    /// Takes the source out; its key is stale from now on.
+    pub fn remove(&mut self, key: Key) -> Option<Registered> {
+        self.by_key(key)?;
+        self.rows[index(Self::fd_of(key))].registered.take()
+    }
+
+    /// Takes everything out.
+    pub fn drain(&mut self) -> Vec<(RawFd, Registered)> {
+        let rows = self.rows.iter_mut().enumerate();
+        rows.filter_map(|(fd, row)| Some((fd as RawFd, row.registered.take()?))).collect()
+    }
+
+    /// All registered sources.
+    pub fn iter(&self) -> impl Iterator<Item = &Registered> {
+        self.rows.iter().filter_map(|row| row.registered.as_ref())
+    }
+}

@@ -1,0 +1,63 @@
+//! The engine's two notes about tasks: which one runs now, and which exist.
+//!
+//! The current task is noted where CPython keeps it (`ffi::current_task`). Removing the note after every step would cost as
+//! much as the step's own bookkeeping, so it stays until something that is no step runs: nobody can look in between.
+
+use ferrio_core::slab::SlabKey;
+use pyo3::prelude::*;
+
+use super::Engine;
+use crate::ffi::{Any, Own, PyRes, Unowned, current_task};
+
+impl Engine {
+    /// A step of `task` begins.
+    #[inline]
+    pub fn note_task(py: Python<'_>, this: &Own<Self>, task: &Own) -> PyRes<()> {
+        this.task_noted.set(true);
+        current_task::set(py, this.as_any(), task)
+    }
+
+    /// Something that is no step begins.
+    #[inline]
+    pub fn forget_task(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        if this.task_noted.replace(false) {
+            current_task::clear(py, this.as_any())?;
+        }
+        Ok(())
+    }
+
+    /// For a run inside a step: takes the current task away, to be given back by `resume_task`.
+    pub fn suspend_task(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
+        this.task_noted.set(false);
+        match current_task::get(py, this.as_any())? {
+            None => Ok(None),
+            Some(_) => current_task::swap(py, this.as_any(), None),
+        }
+    }
+
+    /// Undoes `suspend_task`.
+    pub fn resume_task(py: Python<'_>, this: &Own<Self>, task: Option<&Own>) -> PyRes<()> {
+        this.task_noted.set(task.is_some());
+        match task {
+            Some(task) => current_task::set(py, this.as_any(), task),
+            None => Ok(()),
+        }
+    }
+
+    /// A task exists and is not done.
+    #[inline]
+    pub fn enlist(&self, task: Unowned<Any>) -> SlabKey {
+        self.tasks.with(|tasks| tasks.insert(task))
+    }
+
+    /// It is done, or dies.
+    #[inline]
+    pub fn delist(&self, key: SlabKey) {
+        self.tasks.with(|tasks| tasks.remove(key));
+    }
+
+    /// All tasks that are not done.
+    pub fn listed_tasks(&self, py: Python<'_>) -> Vec<Own> {
+        self.tasks.with(|tasks| tasks.iter().map(|(_, task)| task.upgrade(py)).collect())
+    }
+}

@@ -1,0 +1,149 @@
+//! Registering descriptors, and `add_reader` / `add_writer` on top.
+
+use std::os::fd::RawFd;
+
+use ferrio_reactor::{Interest, Key};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use super::{Engine, Source, Watcher};
+use crate::error;
+use crate::ffi::{PyRes, Raised};
+
+/// One direction of a descriptor.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Direction {
+    /// Wait until it can be read.
+    Read,
+    /// Wait until it can be written.
+    Write,
+}
+
+impl Direction {
+    fn interest(self, mut interest: Interest, on: bool) -> Interest {
+        match self {
+            Self::Read => interest.readable = on,
+            Self::Write => interest.writable = on,
+        }
+        interest
+    }
+}
+
+impl Engine {
+    /// Registers a descriptor that has no source yet. Errors: `OSError` from the kernel (EPERM for a regular file).
+    pub fn register(&self, py: Python<'_>, fd: RawFd, source: Source, interest: Interest) -> PyRes<Key> {
+        let key = self.sources.with(|sources| sources.insert(fd, source, interest));
+        let added = match self.poller.borrow().as_ref() {
+            Some(poller) => poller.add(fd, key, interest),
+            None => Ok(()),
+        };
+        if let Err(e) = added {
+            drop(self.sources.with(|sources| sources.remove(key)));
+            return Err(error::os_error(py, &e));
+        }
+        Ok(key)
+    }
+
+    /// Changes what is waited for; nothing happens where it is what the poller knows already.
+    pub fn set_interest(&self, py: Python<'_>, key: Key, interest: Interest) -> PyRes<()> {
+        let changed = self.sources.with(|sources| {
+            let row = sources.by_key(key)?;
+            (std::mem::replace(&mut row.interest, interest) != interest).then_some(())
+        });
+        if changed.is_none() {
+            return Ok(());
+        }
+        match self.poller.borrow().as_ref() {
+            Some(poller) => poller
+                .modify(super::Sources::fd_of(key), key, interest)
+                .map_err(|e| error::os_error(py, &e)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a registration back. The descriptor must still be open; call it before `close`.
+    pub fn deregister(&self, key: Key) {
+        let removed = self.sources.with(|sources| sources.remove(key));
+        if removed.is_some() {
+            if let Some(poller) = self.poller.borrow().as_ref() {
+                // A descriptor that its owner has closed already is no longer in the set: nothing to undo.
+                let _ = poller.remove(super::Sources::fd_of(key));
+            }
+        }
+        drop(removed);
+    }
+
+    /// `RuntimeError` where a transport owns the descriptor.
+    pub fn check_no_transport(&self, py: Python<'_>, fd: RawFd) -> PyRes<()> {
+        let owner = self.sources.with(|sources| match sources.by_fd(fd)?.1.source {
+            Source::Stream(ref sink) | Source::Listener(ref sink) => Some(sink.clone()),
+            _ => None,
+        });
+        match owner {
+            None => Ok(()),
+            Some(sink) => {
+                let shown = sink.0.bound(py).repr()?;
+                let text = format!("File descriptor {fd} is used by transport {shown}");
+                Err(Raised::new::<PyRuntimeError>(py, text))
+            }
+        }
+    }
+
+    /// Puts a watcher on one direction of a descriptor and hands out the one before.
+    pub fn watch(
+        &self,
+        py: Python<'_>,
+        fd: RawFd,
+        direction: Direction,
+        watcher: Watcher,
+    ) -> PyRes<Option<Watcher>> {
+        let known = self.sources.with(|sources| {
+            sources.by_fd(fd).map(|(key, row)| (key, row.interest))
+        });
+        let Some((key, interest)) = known else {
+            let (reader, writer) = match direction {
+                Direction::Read => (Some(watcher), None),
+                Direction::Write => (None, Some(watcher)),
+            };
+            let interest = direction.interest(Interest::NONE, true);
+            self.register(py, fd, Source::Watch { reader, writer }, interest)?;
+            return Ok(None);
+        };
+        self.set_interest(py, key, direction.interest(interest, true))?;
+        Ok(self.replace_watcher(key, direction, Some(watcher)))
+    }
+
+    /// Takes the watcher off one direction; `None` where there was none.
+    pub fn unwatch(&self, py: Python<'_>, fd: RawFd, direction: Direction) -> PyRes<Option<Watcher>> {
+        let known = self.sources.with(|sources| {
+            let (key, row) = sources.by_fd(fd)?;
+            matches!(row.source, Source::Watch { .. }).then_some((key, row.interest))
+        });
+        let Some((key, interest)) = known else {
+            return Ok(None);
+        };
+        let removed = self.replace_watcher(key, direction, None);
+        let interest = direction.interest(interest, false);
+        if interest == Interest::NONE {
+            self.deregister(key);
+        } else {
+            self.set_interest(py, key, interest)?;
+        }
+        Ok(removed)
+    }
+
+    fn replace_watcher(
+        &self,
+        key: Key,
+        direction: Direction,
+        watcher: Option<Watcher>,
+    ) -> Option<Watcher> {
+        self.sources.with(|sources| match &mut sources.by_key(key)?.source {
+            Source::Watch { reader, writer } => {
+                let place = if direction == Direction::Read { reader } else { writer };
+                std::mem::replace(place, watcher)
+            }
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! Calling Python: vectorcall, without tuples or attribute look-ups by C string.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::own::{Any, Name};
+use super::{Own, PyRes};
+
+/// `callable(*args)`.
+#[inline]
+pub fn call(py: Python<'_>, callable: &Own, args: &[Own]) -> PyRes {
+    // SAFETY: a slice of `Own`s is an array of live, non-null pointers; the callee borrows them.
+    unsafe {
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            args.as_ptr().cast(),
+            args.len(),
+            std::ptr::null_mut(),
+        );
+        Own::from_owned_ptr(py, result)
+    }
+}
+
+/// `callable()`.
+#[inline]
+pub fn call0(py: Python<'_>, callable: &Own) -> PyRes {
+    // SAFETY: a live callable.
+    unsafe { Own::from_owned_ptr(py, ffi::PyObject_CallNoArgs(callable.as_ptr())) }
+}
+
+/// `callable(argument)`. Leaves room before the argument, so that bound methods need no copy.
+#[inline]
+pub fn call1(py: Python<'_>, callable: &Own, argument: &Own) -> PyRes {
+    let mut args = [std::ptr::null_mut(), argument.as_ptr()];
+    // SAFETY: PY_VECTORCALL_ARGUMENTS_OFFSET allows the callee to borrow the slot before the arguments.
+    unsafe {
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            args.as_mut_ptr().add(1),
+            1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
+            std::ptr::null_mut(),
+        );
+        Own::from_owned_ptr(py, result)
+    }
+}
+
+/// `callable(*args, **kwargs)` with keyword names known at compile time; off the hot path.
+pub fn call_with(
+    py: Python<'_>,
+    callable: &Own,
+    args: &[Own],
+    kwargs: &[(&'static Name, Own)],
+) -> PyRes {
+    if kwargs.is_empty() {
+        return call(py, callable, args);
+    }
+    let mut items: Vec<Own> = args.to_vec();
+    items.extend(kwargs.iter().map(|(_, value)| value.clone()));
+    let names: Vec<Own> = kwargs
+        .iter()
+        .map(|(name, _)| name.get(py).clone())
+        .collect();
+    let names = Own::tuple(py, &names)?;
+    // SAFETY: positional arguments, then one value for each name.
+    unsafe {
+        let result = ffi::PyObject_Vectorcall(
+            callable.as_ptr(),
+            items.as_ptr().cast(),
+            args.len(),
+            names.as_ptr(),
+        );
+        Own::from_owned_ptr(py, result)
+    }
+}
+
+/// `object.name(*args)` without making a bound method.
+#[inline]
+pub fn method(py: Python<'_>, object: &Own, name: &'static Name, args: &[&Own]) -> PyRes {
+    let mut items = [std::ptr::null_mut(); 6];
+    assert!(
+        args.len() < items.len(),
+        "method() takes up to five arguments"
+    );
+    items[0] = object.as_ptr();
+    for (place, argument) in items[1..].iter_mut().zip(args) {
+        *place = argument.as_ptr();
+    }
+    // SAFETY: the object and its arguments, all live.
+    unsafe {
+        let result = ffi::PyObject_VectorcallMethod(
+            name.get(py).as_ptr(),
+            items.as_ptr(),
+            args.len() + 1,
+            std::ptr::null_mut(),
+        );
+        Own::from_owned_ptr(py, result)
+    }
+}
+
+/// `object.name`.
+#[inline]
+pub fn attribute(py: Python<'_>, object: &Own, name: &'static Name) -> PyRes {
+    // SAFETY: two live objects.
+    unsafe {
+        Own::from_owned_ptr(
+            py,
+            ffi::PyObject_GetAttr(object.as_ptr(), name.get(py).as_ptr()),
+        )
+    }
+}
+
+/// `object.name`, or nothing where it has none.
+pub fn optional_attribute(py: Python<'_>, object: &Own, name: &'static Name) -> PyRes<Option<Own>> {
+    match attribute(py, object, name) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is::<pyo3::exceptions::PyAttributeError>(py) => {
+            error.clear(py);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `object.name = value`.
+pub fn set_attribute(py: Python<'_>, object: &Own, name: &'static Name, value: &Own) -> PyRes<()> {
+    // SAFETY: three live objects.
+    let failed =
+        unsafe { ffi::PyObject_SetAttr(object.as_ptr(), name.get(py).as_ptr(), value.as_ptr()) };
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(super::Raised::already_set(py))
+    }
+}
+
+/// `bool(object)`.
+#[inline]
+pub fn truth(py: Python<'_>, object: &Own) -> PyRes<bool> {
+    // SAFETY: a live object.
+    match unsafe { ffi::PyObject_IsTrue(object.as_ptr()) } {
+        -1 => Err(super::Raised::already_set(py)),
+        answer => Ok(answer != 0),
+    }
+}
+
+/// `a == b`, which may run Python.
+pub fn equal(py: Python<'_>, a: &Own, b: &Own) -> PyRes<bool> {
+    // SAFETY: two live objects.
+    match unsafe { ffi::PyObject_RichCompareBool(a.as_ptr(), b.as_ptr(), ffi::Py_EQ) } {
+        -1 => Err(super::Raised::already_set(py)),
+        answer => Ok(answer != 0),
+    }
+}
+
+/// `callable(object)`: may it be called?
+#[inline]
+pub fn is_callable(object: &Own) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::PyCallable_Check(object.as_ptr()) != 0 }
+}
+
+/// `isinstance(object, class)`.
+pub fn is_instance(py: Python<'_>, object: &Own, class: &Own) -> PyRes<bool> {
+    // SAFETY: two live objects.
+    match unsafe { ffi::PyObject_IsInstance(object.as_ptr(), class.as_ptr()) } {
+        -1 => Err(super::Raised::already_set(py)),
+        answer => Ok(answer != 0),
+    }
+}
+
+/// Is it a generator object (what a plain `yield` in a coroutine chain hands over by mistake)?
+pub fn is_generator(object: &Own) -> bool {
+    // SAFETY: compares types.
+    unsafe { ffi::PyGen_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// A callable bound to `owner` that shows `owner` as `__self__` and runs `f(owner, argument)`; used where asyncio hands
+/// a task's step or wake-up to a foreign loop or future. `doc` may be empty; `name` is what `repr` shows.
+pub fn bound_function<T, F, R>(
+    py: Python<'_>,
+    owner: &Own<T>,
+    definition: &'static Bindable<T, F>,
+) -> PyRes
+where
+    T: super::Class,
+    F: for<'a> Fn(Python<'a>, &'a Own<T>, super::Args<'a>) -> R + Copy + 'static,
+    R: super::Returns,
+{
+    let definition = definition.0.as_ptr();
+    // SAFETY: the definition is leaked, so it outlives every function made from it.
+    unsafe {
+        let function = ffi::PyCFunction_NewEx(definition, owner.as_ptr(), std::ptr::null_mut());
+        Own::<Any>::from_owned_ptr(py, function)
+    }
+}
+
+/// The definition behind `bound_function`, made once.
+#[derive(Debug)]
+pub struct Bindable<T, F>(
+    std::ptr::NonNull<ffi::PyMethodDef>,
+    std::marker::PhantomData<fn(T, F)>,
+);
+
+// SAFETY: the definition is read-only and lives for ever.
+unsafe impl<T, F> Sync for Bindable<T, F> {}
+// SAFETY: as above.
+unsafe impl<T, F> Send for Bindable<T, F> {}
+
+impl<T: super::Class, F> Bindable<T, F> {
+    /// Leaks one definition; call it from a `OnceLock`.
+    pub fn new<R>(name: &'static std::ffi::CStr, f: F) -> Self
+    where
+        F: for<'a> Fn(Python<'a>, &'a Own<T>, super::Args<'a>) -> R + Copy + 'static,
+        R: super::Returns,
+    {
+        let def = super::Method::<T>::args(name, c"", f).into_def();
+        Self(
+            std::ptr::NonNull::from(Box::leak(Box::new(def))),
+            std::marker::PhantomData,
+        )
+    }
+}

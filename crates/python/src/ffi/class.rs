@@ -1,0 +1,493 @@
+//! Native classes: raw heap types made by `PyType_FromSpec`, with the data of a Rust type behind the object header.
+//!
+//! An object is `{ PyObject, head (dict and weakref list, where wanted), data }`. A derived class has the same head and
+//! its data begins with the base's data, so that a pointer to one is a pointer to the other (`extends!` checks that).
+//!
+//! Order of deallocation, as CPython's own classes do it: finalizer (only when the data asks for one: it costs), untrack,
+//! `before_dealloc` (leave registries that hold `Unowned` notes), weak references, data, dict, memory, type.
+
+use std::ffi::CStr;
+use std::mem::offset_of;
+use std::os::raw::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::method::{Method, Property};
+use super::visit::Visit;
+use super::{Own, PyRes, Raised};
+
+/// What stands between the object header and the data.
+pub trait Head: Default + 'static {
+    /// Offset of the `__dict__` pointer within the head.
+    const DICT: Option<usize>;
+    /// Offset of the weak reference list within the head.
+    const WEAKREFS: Option<usize>;
+}
+
+/// Neither attributes nor weak references.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Plain;
+
+/// Weak references only.
+#[derive(Debug)]
+#[repr(C)]
+pub struct WithWeakrefs {
+    weakrefs: *mut ffi::PyObject,
+}
+
+/// Weak references and an instance `__dict__`.
+#[derive(Debug)]
+#[repr(C)]
+pub struct WithDict {
+    dict: *mut ffi::PyObject,
+    weakrefs: *mut ffi::PyObject,
+}
+
+impl Default for WithWeakrefs {
+    fn default() -> Self {
+        Self {
+            weakrefs: std::ptr::null_mut(),
+        }
+    }
+}
+
+impl Default for WithDict {
+    fn default() -> Self {
+        Self {
+            dict: std::ptr::null_mut(),
+            weakrefs: std::ptr::null_mut(),
+        }
+    }
+}
+
+impl Head for Plain {
+    const DICT: Option<usize> = None;
+    const WEAKREFS: Option<usize> = None;
+}
+
+impl Head for WithWeakrefs {
+    const DICT: Option<usize> = None;
+    const WEAKREFS: Option<usize> = Some(offset_of!(Self, weakrefs));
+}
+
+impl Head for WithDict {
+    const DICT: Option<usize> = Some(offset_of!(Self, dict));
+    const WEAKREFS: Option<usize> = Some(offset_of!(Self, weakrefs));
+}
+
+/// The data of a native class.
+pub trait Class: Sized + 'static {
+    /// Qualified name, `c"ferrio.Future"`.
+    const NAME: &'static CStr;
+    /// `__doc__`.
+    const DOC: &'static CStr;
+    /// The part before the data; the same for base and derived classes.
+    type Head: Head;
+    /// Is it followed by the cycle collector? Then `traverse` and `clear` must tell the truth.
+    const GC: bool = true;
+    /// Has it a finalizer (`__del__`)?
+    const FINALIZER: bool = false;
+
+    /// Where the type object is kept.
+    fn slot() -> &'static TypeSlot;
+
+    /// The state of an object between `__new__` and `__init__`; `None` forbids `Class()` from Python.
+    fn uninitialised(_py: Python<'_>) -> Option<Self> {
+        None
+    }
+
+    /// Shows every owned reference.
+    fn traverse(&self, _visit: &mut Visit) {}
+
+    /// Drops the references that can be part of a cycle.
+    fn clear(&self, _py: Python<'_>) {}
+
+    /// Asked at deallocation and by the collector: is there something to say before the object dies?
+    fn wants_finalizer(&self) -> bool {
+        false
+    }
+
+    /// The finalizer; may resurrect the object. Errors are its own business (`write_unraisable`).
+    fn finalize(_py: Python<'_>, _this: &Own<Self>) {}
+
+    /// Takes back every `Unowned` note of this object.
+    fn before_dealloc(&self) {}
+}
+
+/// The type object of a class, made when the module is imported.
+#[derive(Debug)]
+pub struct TypeSlot(AtomicPtr<ffi::PyTypeObject>);
+
+impl TypeSlot {
+    /// Not made yet.
+    pub const fn new() -> Self {
+        Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    #[inline]
+    pub(super) fn raw(&self) -> *mut ffi::PyTypeObject {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The type object.
+    pub fn type_object(&self, _py: Python<'_>) -> Own {
+        // SAFETY: set at import, before any object of the class exists, and never freed.
+        unsafe { Own::from_borrowed_ptr(self.raw().cast()) }
+    }
+}
+
+impl Default for TypeSlot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The data of `Self` begins with the data of `Base`, in an object with the same head.
+///
+/// # Safety
+/// Only `extends!` implements it, after checking the layout.
+pub unsafe trait Extends<Base: Class>: Class {}
+
+/// Declares `Derived`'s data (`#[repr(C)]`) to begin with `Base`'s: `extends!(Task: Future, future)`.
+macro_rules! extends {
+    ($derived:ty : $base:ty, $field:ident) => {
+        const _: () = {
+            assert!(
+                ::std::mem::offset_of!($derived, $field) == 0,
+                "the base's data must come first"
+            );
+            assert!(
+                ::std::mem::align_of::<$derived>() <= 8 && ::std::mem::align_of::<$base>() <= 8
+            );
+            // Same head, so the data of both stands at the same offset.
+            const fn same_head<
+                A: $crate::ffi::Class<Head = H>,
+                B: $crate::ffi::Class<Head = H>,
+                H,
+            >() {
+            }
+            same_head::<$derived, $base, <$base as $crate::ffi::Class>::Head>();
+        };
+        // SAFETY: the layout has just been checked.
+        unsafe impl $crate::ffi::Extends<$base> for $derived {}
+        impl ::std::ops::Deref for $derived {
+            type Target = $base;
+            #[inline]
+            fn deref(&self) -> &$base {
+                &self.$field
+            }
+        }
+    };
+}
+pub(crate) use extends;
+
+#[repr(C)]
+pub(super) struct Object<T: Class> {
+    object: ffi::PyObject,
+    head: T::Head,
+    data: T,
+}
+
+impl<T: Class> Object<T> {
+    /// # Safety
+    /// `object` is an object of class `T` whose data has been written.
+    #[inline]
+    pub(super) unsafe fn data<'a>(object: *mut ffi::PyObject) -> &'a T {
+        // SAFETY: the caller's promise.
+        unsafe { &(*object.cast::<Self>()).data }
+    }
+
+    /// A new object of exactly `T`; null with an error set where memory is out.
+    ///
+    /// # Safety
+    /// Attached.
+    #[inline]
+    pub(super) unsafe fn alloc(data: T) -> *mut ffi::PyObject {
+        // SAFETY: the type's basicsize is that of `Object<T>`; the object is tracked only after everything is written.
+        unsafe {
+            let class = T::slot().raw();
+            debug_assert!(!class.is_null(), "type used before it was made");
+            let object = if T::GC {
+                ffi::PyObject_GC_New::<Self>(class)
+            } else {
+                ffi::PyObject_New::<Self>(class)
+            };
+            if !object.is_null() {
+                std::ptr::addr_of_mut!((*object).head).write(T::Head::default());
+                std::ptr::addr_of_mut!((*object).data).write(data);
+                if T::GC {
+                    ffi::PyObject_GC_Track(object.cast());
+                }
+            }
+            object.cast()
+        }
+    }
+
+    #[inline]
+    unsafe fn head_field(object: *mut ffi::PyObject, offset: usize) -> *mut *mut ffi::PyObject {
+        // SAFETY: `offset` comes from `Head`, so the field is inside the object.
+        unsafe {
+            object
+                .cast::<u8>()
+                .add(offset_of!(Self, head) + offset)
+                .cast()
+        }
+    }
+
+    unsafe extern "C" fn tp_new(
+        class: *mut ffi::PyTypeObject,
+        _args: *mut ffi::PyObject,
+        _kwargs: *mut ffi::PyObject,
+    ) -> *mut ffi::PyObject {
+        super::guard::trampoline(std::ptr::null_mut(), |py| {
+            let Some(data) = T::uninitialised(py) else {
+                let name = T::NAME.to_string_lossy();
+                let _set = Raised::new::<pyo3::exceptions::PyTypeError>(
+                    py,
+                    format!("cannot create '{name}' instances"),
+                );
+                return std::ptr::null_mut();
+            };
+            // SAFETY: a subclass's tp_alloc gives zeroed memory of at least our basicsize; nothing runs before the write.
+            unsafe {
+                let alloc = (*class).tp_alloc.expect("a ready type has tp_alloc");
+                let object = alloc(class, 0);
+                if !object.is_null() {
+                    std::ptr::addr_of_mut!((*object.cast::<Self>()).data).write(data);
+                }
+                object
+            }
+        })
+    }
+
+    unsafe extern "C" fn tp_dealloc(object: *mut ffi::PyObject) {
+        // SAFETY: CPython calls this once, when the last reference is gone, with an object of class `T` or a subclass.
+        unsafe {
+            if T::FINALIZER
+                && Self::data(object).wants_finalizer()
+                && ffi::PyObject_CallFinalizerFromDealloc(object) < 0
+            {
+                return;
+            }
+            if T::GC {
+                ffi::PyObject_GC_UnTrack(object.cast());
+            }
+            let class = ffi::Py_TYPE(object);
+            Self::data(object).before_dealloc();
+            if let Some(offset) = T::Head::WEAKREFS {
+                if !(*Self::head_field(object, offset)).is_null() {
+                    ffi::PyObject_ClearWeakRefs(object);
+                }
+            }
+            let data = std::ptr::addr_of_mut!((*object.cast::<Self>()).data);
+            // A panicking drop loses what was left to drop, which is better than the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| data.drop_in_place()));
+            if let Some(offset) = T::Head::DICT {
+                let dict = Self::head_field(object, offset);
+                ffi::Py_CLEAR(dict);
+            }
+            let free = (*class).tp_free.expect("a ready type has tp_free");
+            free(object.cast());
+            ffi::Py_DECREF(class.cast());
+        }
+    }
+
+    unsafe extern "C" fn tp_finalize(object: *mut ffi::PyObject) {
+        super::guard::trampoline((), |py| {
+            // SAFETY: object of class `T`, kept alive by the caller for the call.
+            let this = unsafe { Own::<T>::borrow_place(&object) };
+            if !this.wants_finalizer() {
+                return;
+            }
+            let pending = PyErr::take(py);
+            T::finalize(py, this);
+            if let Some(error) = pending {
+                error.restore(py);
+            }
+        });
+    }
+
+    unsafe extern "C" fn tp_traverse(
+        object: *mut ffi::PyObject,
+        visit: ffi::visitproc,
+        arg: *mut c_void,
+    ) -> c_int {
+        let mut visit = Visit::new(visit, arg);
+        // SAFETY: object of class `T`; heap types are visited by their instances since 3.9.
+        unsafe {
+            visit.pointer(ffi::Py_TYPE(object).cast());
+            if let Some(offset) = T::Head::DICT {
+                visit.pointer(*Self::head_field(object, offset));
+            }
+            Self::data(object).traverse(&mut visit);
+        }
+        visit.outcome()
+    }
+
+    unsafe extern "C" fn tp_clear(object: *mut ffi::PyObject) -> c_int {
+        super::guard::trampoline((), |py| {
+            // SAFETY: object of class `T`, kept alive by the collector.
+            unsafe {
+                Self::data(object).clear(py);
+                if let Some(offset) = T::Head::DICT {
+                    let dict = Self::head_field(object, offset);
+                    ffi::Py_CLEAR(dict);
+                }
+            }
+        });
+        0
+    }
+}
+
+/// Puts a type object together; see any `pub fn type_object` of floors 1–6.
+pub struct TypeBuilder<T: Class> {
+    slots: Vec<ffi::PyType_Slot>,
+    methods: Vec<ffi::PyMethodDef>,
+    properties: Vec<ffi::PyGetSetDef>,
+    members: Vec<ffi::PyMemberDef>,
+    base: Option<Own>,
+    subclassable: bool,
+    data: std::marker::PhantomData<T>,
+}
+
+impl<T: Class> TypeBuilder<T> {
+    /// Begins with what every class has.
+    pub fn new() -> Self {
+        let mut builder = Self {
+            slots: Vec::new(),
+            methods: Vec::new(),
+            properties: Vec::new(),
+            members: Vec::new(),
+            base: None,
+            subclassable: false,
+            data: std::marker::PhantomData,
+        };
+        builder.raw_slot(ffi::Py_tp_dealloc, Object::<T>::tp_dealloc as *mut c_void);
+        builder.raw_slot(ffi::Py_tp_new, Object::<T>::tp_new as *mut c_void);
+        builder.raw_slot(ffi::Py_tp_doc, T::DOC.as_ptr() as *mut c_void);
+        if T::GC {
+            builder.raw_slot(ffi::Py_tp_traverse, Object::<T>::tp_traverse as *mut c_void);
+            builder.raw_slot(ffi::Py_tp_clear, Object::<T>::tp_clear as *mut c_void);
+        }
+        if T::FINALIZER {
+            builder.raw_slot(ffi::Py_tp_finalize, Object::<T>::tp_finalize as *mut c_void);
+        }
+        let head = offset_of!(Object<T>, head);
+        if let Some(offset) = T::Head::DICT {
+            builder.offset_member(c"__dictoffset__", head + offset);
+            let dict = Property::<T>::raw(
+                c"__dict__",
+                ffi::PyObject_GenericGetDict,
+                ffi::PyObject_GenericSetDict,
+            );
+            builder.properties.push(dict.into_def());
+        }
+        if let Some(offset) = T::Head::WEAKREFS {
+            builder.offset_member(c"__weaklistoffset__", head + offset);
+        }
+        builder
+    }
+
+    pub(super) fn raw_slot(&mut self, slot: c_int, function: *mut c_void) {
+        self.slots.push(ffi::PyType_Slot {
+            slot,
+            pfunc: function,
+        });
+    }
+
+    fn offset_member(&mut self, name: &'static CStr, offset: usize) {
+        self.members.push(ffi::PyMemberDef {
+            name: name.as_ptr(),
+            type_code: ffi::Py_T_PYSSIZET,
+            offset: offset as ffi::Py_ssize_t,
+            flags: ffi::Py_READONLY,
+            doc: std::ptr::null(),
+        });
+    }
+
+    /// Derives from another native class (whose layout `extends!` has checked).
+    pub fn base(mut self, base: &TypeSlot, py: Python<'_>) -> Self {
+        self.base = Some(base.type_object(py));
+        self
+    }
+
+    /// Python code may derive from it.
+    pub fn subclassable(mut self) -> Self {
+        self.subclassable = true;
+        self
+    }
+
+    /// Adds methods.
+    pub fn methods(mut self, methods: impl IntoIterator<Item = Method<T>>) -> Self {
+        self.methods
+            .extend(methods.into_iter().map(Method::into_def));
+        self
+    }
+
+    /// Adds properties.
+    pub fn properties(mut self, properties: impl IntoIterator<Item = Property<T>>) -> Self {
+        self.properties
+            .extend(properties.into_iter().map(Property::into_def));
+        self
+    }
+
+    /// Makes the type and keeps it in the class's `TypeSlot`. Its tables live as long as the process.
+    pub fn build(mut self, py: Python<'_>) -> PyRes {
+        fn leak<D: Copy>(mut table: Vec<D>, end: D) -> *mut c_void {
+            table.push(end);
+            Box::leak(table.into_boxed_slice()).as_mut_ptr().cast()
+        }
+        // SAFETY: an all-zero definition is the documented end of each table.
+        let (no_method, no_property, no_member) =
+            unsafe { (std::mem::zeroed(), std::mem::zeroed(), std::mem::zeroed()) };
+        let methods = leak(std::mem::take(&mut self.methods), no_method);
+        let properties = leak(std::mem::take(&mut self.properties), no_property);
+        let members = leak(std::mem::take(&mut self.members), no_member);
+        self.raw_slot(ffi::Py_tp_methods, methods);
+        self.raw_slot(ffi::Py_tp_getset, properties);
+        self.raw_slot(ffi::Py_tp_members, members);
+        self.raw_slot(0, std::ptr::null_mut());
+        let mut flags = ffi::Py_TPFLAGS_DEFAULT;
+        if T::GC {
+            flags |= ffi::Py_TPFLAGS_HAVE_GC;
+        }
+        if self.subclassable {
+            flags |= ffi::Py_TPFLAGS_BASETYPE;
+        }
+        let mut spec = ffi::PyType_Spec {
+            name: T::NAME.as_ptr(),
+            basicsize: size_of::<Object<T>>() as c_int,
+            itemsize: 0,
+            flags: flags as _,
+            slots: self.slots.as_mut_ptr(),
+        };
+        let base = self.base.as_ref().map_or(std::ptr::null_mut(), Own::as_ptr);
+        // SAFETY: the spec and its tables are complete; tables and names live for ever.
+        let class = unsafe {
+            Own::<super::Any>::from_owned_ptr(
+                py,
+                ffi::PyType_FromSpecWithBases(&raw mut spec, base),
+            )?
+        };
+        T::slot()
+            .0
+            .store(class.clone().into_ptr().cast(), Ordering::Release);
+        Ok(class)
+    }
+}
+
+impl<T: Class> Default for TypeBuilder<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Class> std::fmt::Debug for TypeBuilder<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TypeBuilder({:?})", T::NAME)
+    }
+}

@@ -1,0 +1,60 @@
+//! `contextvars` through the C API (`Context.run` costs ten times as much).
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::own::Any;
+use super::{Own, PyRes, Raised};
+
+/// `contextvars.copy_context()`.
+#[inline]
+pub fn copy_current(py: Python<'_>) -> PyRes {
+    // SAFETY: attached.
+    unsafe { Own::<Any>::from_owned_ptr(py, ffi::PyContext_CopyCurrent()) }
+}
+
+/// Enters the context; pairs with `exit`. Fails where it is already entered or where it is no `Context`.
+#[inline]
+pub fn enter(py: Python<'_>, context: &Own) -> PyRes<()> {
+    // SAFETY: a live object; the function checks its type.
+    if unsafe { ffi::PyContext_Enter(context.as_ptr()) } == 0 {
+        Ok(())
+    } else {
+        Err(Raised::already_set(py))
+    }
+}
+
+/// Leaves the context entered last.
+#[inline]
+pub fn exit(py: Python<'_>, context: &Own) -> PyRes<()> {
+    // SAFETY: a live object; the function checks that it is the current one.
+    if unsafe { ffi::PyContext_Exit(context.as_ptr()) } == 0 {
+        Ok(())
+    } else {
+        Err(Raised::already_set(py))
+    }
+}
+
+/// Runs `f` in the context. The result of `f` is what counts: leaving can only fail after `f` has unbalanced
+/// the contexts itself, and then `f`'s own error says more.
+#[inline]
+pub fn run<R>(py: Python<'_>, context: &Own, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
+    enter(py, context)?;
+    match f() {
+        Ok(result) => exit(py, context).map(|()| result),
+        Err(error) => {
+            // `PyContext_Exit` must not be called with an error set where it could raise its own.
+            let exception = error.take(py);
+            if let Err(unbalanced) = exit(py, context) {
+                unbalanced.clear(py);
+            }
+            Err(super::exception::restore(py, exception))
+        }
+    }
+}
+
+/// Is it a `contextvars.Context`?
+pub fn is_context(object: &Own) -> bool {
+    // SAFETY: compares types.
+    unsafe { ffi::PyContext_CheckExact(object.as_ptr()) != 0 }
+}

@@ -1,0 +1,432 @@
+//! Owned references, typed by the data of our own classes.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::class::{Class, Extends, Object};
+use super::{PyRes, Raised};
+
+/// Any Python object: the type parameter of an `Own` that promises nothing.
+#[derive(Debug)]
+pub enum Any {}
+
+/// One owned reference to a Python object, known to be of class `T` (or of anything, for `Any`).
+///
+/// Not `Send`: whoever has one is attached to the interpreter, so counts change without a thread look-up.
+#[repr(transparent)]
+pub struct Own<T = Any> {
+    object: NonNull<ffi::PyObject>,
+    class: PhantomData<*const T>,
+}
+
+impl<T> Own<T> {
+    /// Takes over one reference; null means that an error is set.
+    ///
+    /// # Safety
+    /// `ptr` is null with an error set, or an owned reference to an object of class `T`.
+    #[inline]
+    pub(super) unsafe fn from_owned_ptr(py: Python<'_>, ptr: *mut ffi::PyObject) -> PyRes<Self> {
+        match NonNull::new(ptr) {
+            Some(object) => Ok(Self {
+                object,
+                class: PhantomData,
+            }),
+            None => Err(Raised::already_set(py)),
+        }
+    }
+
+    /// Makes one more reference.
+    ///
+    /// # Safety
+    /// `ptr` is a live object of class `T`.
+    #[inline]
+    pub(super) unsafe fn from_borrowed_ptr(ptr: *mut ffi::PyObject) -> Self {
+        // SAFETY: the caller says that it is live, so not null.
+        unsafe {
+            ffi::Py_INCREF(ptr);
+            Self {
+                object: NonNull::new_unchecked(ptr),
+                class: PhantomData,
+            }
+        }
+    }
+
+    /// A reference to the place where a borrowed pointer stands, seen as an `Own`.
+    ///
+    /// # Safety
+    /// `*place` is a live object of class `T` for as long as `'a`.
+    #[inline]
+    pub(super) unsafe fn borrow_place<'a>(place: &'a *mut ffi::PyObject) -> &'a Self {
+        // SAFETY: `Own` is a transparent wrapper of a non-null pointer; the caller vouches for it.
+        unsafe { &*std::ptr::from_ref(place).cast::<Self>() }
+    }
+
+    /// The raw pointer, borrowed.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut ffi::PyObject {
+        self.object.as_ptr()
+    }
+
+    /// Gives the reference to C.
+    #[inline]
+    pub(super) fn into_ptr(self) -> *mut ffi::PyObject {
+        let ptr = self.object.as_ptr();
+        std::mem::forget(self);
+        ptr
+    }
+
+    /// Forgets the class.
+    #[inline]
+    pub fn into_any(self) -> Own {
+        let object = self.object;
+        std::mem::forget(self);
+        Own {
+            object,
+            class: PhantomData,
+        }
+    }
+
+    /// Forgets the class of a borrowed reference.
+    #[inline]
+    pub fn as_any(&self) -> &Own {
+        // SAFETY: same representation, weaker promise.
+        unsafe { &*std::ptr::from_ref(self).cast::<Own>() }
+    }
+
+    /// Identity, Python's `is`.
+    #[inline]
+    pub fn is<U>(&self, other: &Own<U>) -> bool {
+        self.object == other.object
+    }
+
+    /// Is it `None`?
+    #[inline]
+    pub fn is_none(&self) -> bool {
+        // SAFETY: only compares addresses.
+        self.as_ptr() == unsafe { ffi::Py_None() }
+    }
+
+    /// PyO3's view of the same object, for code off the hot path.
+    #[inline]
+    pub fn bound<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
+        // SAFETY: `self` is a live reference for `'a`, and both types wrap just the pointer.
+        unsafe { Bound::ref_from_ptr(py, &*std::ptr::from_ref(&self.object).cast()) }
+    }
+
+    /// Gives the reference to PyO3.
+    #[inline]
+    pub fn into_bound(self, py: Python<'_>) -> Bound<'_, PyAny> {
+        // SAFETY: hands over the one reference that `self` owned.
+        unsafe { Bound::from_owned_ptr(py, self.into_ptr()) }
+    }
+
+    /// The number of references; only good for "am I the only owner?".
+    #[inline]
+    pub fn refcount(&self) -> isize {
+        // SAFETY: live object.
+        unsafe { ffi::Py_REFCNT(self.as_ptr()) as isize }
+    }
+}
+
+impl Own {
+    /// `None`.
+    #[inline]
+    pub fn none(_py: Python<'_>) -> Self {
+        // SAFETY: None is always live.
+        unsafe { Self::from_borrowed_ptr(ffi::Py_None()) }
+    }
+
+    /// `True` or `False`.
+    #[inline]
+    pub fn bool(_py: Python<'_>, value: bool) -> Self {
+        // SAFETY: both singletons are always live.
+        unsafe {
+            Self::from_borrowed_ptr(if value {
+                ffi::Py_True()
+            } else {
+                ffi::Py_False()
+            })
+        }
+    }
+
+    /// A new `float`.
+    pub fn float(py: Python<'_>, value: f64) -> PyRes {
+        // SAFETY: returns an owned reference or null with an error.
+        unsafe { Self::from_owned_ptr(py, ffi::PyFloat_FromDouble(value)) }
+    }
+
+    /// A new `int`.
+    pub fn int(py: Python<'_>, value: i64) -> PyRes {
+        // SAFETY: as above.
+        unsafe { Self::from_owned_ptr(py, ffi::PyLong_FromLongLong(value)) }
+    }
+
+    /// A new `str`.
+    pub fn str(py: Python<'_>, value: &str) -> Self {
+        Self::from(pyo3::types::PyString::new(py, value).into_any())
+    }
+
+    /// A new tuple of the given objects.
+    pub fn tuple(py: Python<'_>, items: &[Own]) -> PyRes {
+        // SAFETY: the tuple is new and of the right length; SET_ITEM takes over one reference each.
+        unsafe {
+            let tuple = ffi::PyTuple_New(items.len() as ffi::Py_ssize_t);
+            if !tuple.is_null() {
+                for (i, item) in items.iter().enumerate() {
+                    ffi::PyTuple_SET_ITEM(tuple, i as ffi::Py_ssize_t, item.clone().into_ptr());
+                }
+            }
+            Self::from_owned_ptr(py, tuple)
+        }
+    }
+
+    /// The items of a tuple, borrowed; `None` where it is no tuple.
+    #[inline]
+    pub fn tuple_items(&self) -> Option<&[Own]> {
+        // SAFETY: a tuple's items are contiguous, live and not null, and it keeps them while `self` lives.
+        unsafe {
+            if ffi::PyTuple_Check(self.as_ptr()) == 0 {
+                return None;
+            }
+            let length = ffi::PyTuple_GET_SIZE(self.as_ptr()) as usize;
+            let items = std::ptr::addr_of!((*self.as_ptr().cast::<ffi::PyTupleObject>()).ob_item);
+            Some(std::slice::from_raw_parts(items.cast::<Own>(), length))
+        }
+    }
+
+    /// Is it an object of exactly this class (no subclass)?
+    #[inline]
+    pub fn exact<T: Class>(&self) -> Option<&Own<T>> {
+        // SAFETY: the type was compared; `Own<T>` has the same representation.
+        unsafe {
+            (ffi::Py_TYPE(self.as_ptr()) == T::slot().raw())
+                .then(|| &*std::ptr::from_ref(self).cast::<Own<T>>())
+        }
+    }
+
+    /// Is it an object of this class or of a subclass?
+    #[inline]
+    pub fn cast<T: Class>(&self) -> Option<&Own<T>> {
+        // SAFETY: a subclass's objects begin with the base's layout; `Own<T>` has the same representation.
+        unsafe {
+            let class = ffi::Py_TYPE(self.as_ptr());
+            (class == T::slot().raw() || ffi::PyType_IsSubtype(class, T::slot().raw()) != 0)
+                .then(|| &*std::ptr::from_ref(self).cast::<Own<T>>())
+        }
+    }
+
+    /// The exact class, for callers that compare it with a type they hold.
+    #[inline]
+    pub fn type_object<'py>(&self, py: Python<'py>) -> Bound<'py, pyo3::types::PyType> {
+        self.bound(py).get_type()
+    }
+}
+
+impl<T: Class> Own<T> {
+    /// A new object of exactly this class around `data`.
+    #[inline]
+    pub fn alloc(py: Python<'_>, data: T) -> PyRes<Self> {
+        // SAFETY: `Object::alloc` returns an owned, fully written object or null with an error.
+        unsafe { Self::from_owned_ptr(py, Object::<T>::alloc(data)) }
+    }
+
+    /// The same object as one of its base class.
+    #[inline]
+    pub fn base<B: Class>(&self) -> &Own<B>
+    where
+        T: Extends<B>,
+    {
+        // SAFETY: `Extends` says that the layout begins with the base's.
+        unsafe { &*std::ptr::from_ref(self).cast::<Own<B>>() }
+    }
+
+    /// Is the object's class exactly `T`, no Python subclass?
+    #[inline]
+    pub fn is_exact(&self) -> bool {
+        // SAFETY: live object.
+        unsafe { ffi::Py_TYPE(self.as_ptr()) == T::slot().raw() }
+    }
+}
+
+impl<T: Class> Deref for Own<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the class promise of `Own<T>`: the object has `T`'s layout and written data.
+        unsafe { Object::<T>::data(self.as_ptr()) }
+    }
+}
+
+impl<T> Clone for Own<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // SAFETY: `self` is live; not `Send`, so this thread is attached.
+        unsafe { Self::from_borrowed_ptr(self.as_ptr()) }
+    }
+}
+
+impl<T> Drop for Own<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: gives up the one reference owned here; not `Send`, so this thread is attached.
+        unsafe { ffi::Py_DECREF(self.as_ptr()) }
+    }
+}
+
+impl<T> std::fmt::Debug for Own<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Own({:p})", self.as_ptr())
+    }
+}
+
+impl<'py, T> From<Bound<'py, T>> for Own {
+    #[inline]
+    fn from(object: Bound<'py, T>) -> Self {
+        let ptr = object.into_any().unbind().into_ptr();
+        // SAFETY: PyO3 hands over one reference, never null.
+        unsafe {
+            Self {
+                object: NonNull::new_unchecked(ptr),
+                class: PhantomData,
+            }
+        }
+    }
+}
+
+impl<'py, T> From<&Bound<'py, T>> for Own {
+    #[inline]
+    fn from(object: &Bound<'py, T>) -> Self {
+        // SAFETY: a live object.
+        unsafe { Self::from_borrowed_ptr(object.as_ptr()) }
+    }
+}
+
+/// An `Own` on its way to another thread, which must be attached to use or drop it.
+#[derive(Debug)]
+pub struct SendOwn<T = Any>(Own<T>);
+
+// SAFETY: only `wrap` and `unwrap` touch the reference, and both ask for the attached-thread token.
+// Whoever drops one unopened must be attached too: the inbox that carries them is emptied in `close` and `dealloc`.
+unsafe impl<T> Send for SendOwn<T> {}
+
+impl<T> SendOwn<T> {
+    /// Closes the parcel.
+    pub fn wrap(_py: Python<'_>, own: Own<T>) -> Self {
+        Self(own)
+    }
+
+    /// Opens the parcel.
+    pub fn unwrap(self, _py: Python<'_>) -> Own<T> {
+        self.0
+    }
+}
+
+/// A pointer that does not keep its object alive; the object removes it from wherever it stands before it dies.
+#[derive(Debug)]
+pub struct Unowned<T>(NonNull<ffi::PyObject>, PhantomData<*const T>);
+
+impl<T: Class> Unowned<T> {
+    /// Notes an object that promises (in `Class::before_dealloc`) to take the note back.
+    #[inline]
+    pub fn note(object: &Own<T>) -> Self {
+        Self(object.object, PhantomData)
+    }
+
+    /// A new reference to the noted object.
+    #[inline]
+    pub fn upgrade(&self, _py: Python<'_>) -> Own<T> {
+        // SAFETY: `note`'s promise: the object is not yet deallocated, as its note still stands.
+        unsafe { Own::from_borrowed_ptr(self.0.as_ptr()) }
+    }
+}
+
+/// An object made once per process and never freed (interned strings, imported functions).
+#[derive(Debug)]
+pub struct Immortal(AtomicPtr<ffi::PyObject>);
+
+impl Immortal {
+    /// Nothing yet.
+    pub const fn empty() -> Self {
+        Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// The object, made by `init` at the first call. Two threads may both run `init`; one result wins.
+    #[inline]
+    pub fn get_or_init(
+        &'static self,
+        py: Python<'_>,
+        init: impl FnOnce() -> PyRes,
+    ) -> PyRes<&'static Own> {
+        if self.0.load(Ordering::Acquire).is_null() {
+            self.fill(py, init()?);
+        }
+        Ok(self.filled())
+    }
+
+    #[cold]
+    fn fill(&self, _py: Python<'_>, object: Own) {
+        let ptr = object.into_ptr();
+        let null = std::ptr::null_mut();
+        if self
+            .0
+            .compare_exchange(null, ptr, Ordering::AcqRel, Ordering::Acquire)
+            .is_err()
+        {
+            // SAFETY: the loser's own reference.
+            unsafe { ffi::Py_DECREF(ptr) }
+        }
+    }
+
+    #[inline]
+    fn filled(&'static self) -> &'static Own {
+        // SAFETY: not null any more, and never changed again.
+        unsafe { &*self.0.as_ptr().cast::<Own>() }
+    }
+}
+
+/// An interned string; see `names`.
+#[derive(Debug)]
+pub struct Name {
+    text: &'static str,
+    object: Immortal,
+}
+
+impl Name {
+    /// For `names!`.
+    pub const fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            object: Immortal::empty(),
+        }
+    }
+
+    /// The interned `str` object.
+    #[inline]
+    pub fn get(&'static self, py: Python<'_>) -> &'static Own {
+        let made = self.object.get_or_init(py, || {
+            Ok(Own::from(
+                pyo3::types::PyString::intern(py, self.text).into_any(),
+            ))
+        });
+        made.expect("interning a short constant fails only without memory")
+    }
+
+    /// The text.
+    pub const fn text(&self) -> &'static str {
+        self.text
+    }
+}
+
+/// Declares interned strings: `names! { CALL_SOON = "call_soon", … }`.
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $text:literal),* $(,)?) => {
+        $($(#[$doc])* #[doc = concat!("`", $text, "`")] pub static $name: $crate::ffi::Name = $crate::ffi::Name::new($text);)*
+    };
+}
+pub(crate) use names;
