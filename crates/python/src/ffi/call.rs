@@ -1,5 +1,8 @@
 //! Calling Python: vectorcall, without tuples or attribute look-ups by C string.
 
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -174,49 +177,47 @@ pub fn is_generator(object: &Own) -> bool {
     unsafe { ffi::PyGen_CheckExact(object.as_ptr()) != 0 }
 }
 
-/// A callable bound to `owner` that shows `owner` as `__self__` and runs `f(owner, argument)`; used where asyncio hands
-/// a task's step or wake-up to a foreign loop or future. `doc` may be empty; `name` is what `repr` shows.
+/// A callable bound to `owner` that shows `owner` as `__self__` and runs `f(owner, args)`; used where asyncio hands a
+/// task's step or wake-up to a foreign loop or future. Two of the same cell and owner are equal. Use a cell with one `f`.
 pub fn bound_function<T, F, R>(
     py: Python<'_>,
     owner: &Own<T>,
-    definition: &'static Bindable<T, F>,
+    cell: &'static FunctionCell,
+    f: F,
 ) -> PyRes
 where
     T: super::Class,
     F: for<'a> Fn(Python<'a>, &'a Own<T>, super::Args<'a>) -> R + Copy + 'static,
     R: super::Returns,
 {
-    let definition = definition.0.as_ptr();
-    // SAFETY: the definition is leaked, so it outlives every function made from it.
+    let mut definition = cell.definition.load(Ordering::Acquire);
+    if definition.is_null() {
+        // Leaked on purpose: functions may outlive everything. A lost race leaks one more.
+        definition = Box::leak(Box::new(
+            super::Method::<T>::args(cell.name, c"", f).into_def(),
+        ));
+        cell.definition.store(definition, Ordering::Release);
+    }
+    // SAFETY: the definition lives for ever and its trampoline expects a `T`, which `owner` is.
     unsafe {
         let function = ffi::PyCFunction_NewEx(definition, owner.as_ptr(), std::ptr::null_mut());
         Own::<Any>::from_owned_ptr(py, function)
     }
 }
 
-/// The definition behind `bound_function`, made once.
+/// The definition behind `bound_function`, made at its first use.
 #[derive(Debug)]
-pub struct Bindable<T, F>(
-    std::ptr::NonNull<ffi::PyMethodDef>,
-    std::marker::PhantomData<fn(T, F)>,
-);
+pub struct FunctionCell {
+    name: &'static CStr,
+    definition: AtomicPtr<ffi::PyMethodDef>,
+}
 
-// SAFETY: the definition is read-only and lives for ever.
-unsafe impl<T, F> Sync for Bindable<T, F> {}
-// SAFETY: as above.
-unsafe impl<T, F> Send for Bindable<T, F> {}
-
-impl<T: super::Class, F> Bindable<T, F> {
-    /// Leaks one definition; call it from a `OnceLock`.
-    pub fn new<R>(name: &'static std::ffi::CStr, f: F) -> Self
-    where
-        F: for<'a> Fn(Python<'a>, &'a Own<T>, super::Args<'a>) -> R + Copy + 'static,
-        R: super::Returns,
-    {
-        let def = super::Method::<T>::args(name, c"", f).into_def();
-        Self(
-            std::ptr::NonNull::from(Box::leak(Box::new(def))),
-            std::marker::PhantomData,
-        )
+impl FunctionCell {
+    /// `name` is what `repr` shows.
+    pub const fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            definition: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 }

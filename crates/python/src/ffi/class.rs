@@ -96,8 +96,8 @@ pub trait Class: Sized + 'static {
     fn slot() -> &'static TypeSlot;
 
     /// The state of an object between `__new__` and `__init__`; `None` forbids `Class()` from Python.
-    fn uninitialised(_py: Python<'_>) -> Option<Self> {
-        None
+    fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
+        Ok(None)
     }
 
     /// Shows every owned reference.
@@ -244,13 +244,15 @@ impl<T: Class> Object<T> {
         _kwargs: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject {
         super::guard::trampoline(std::ptr::null_mut(), |py| {
-            let Some(data) = T::uninitialised(py) else {
-                let name = T::NAME.to_string_lossy();
-                let _set = Raised::new::<pyo3::exceptions::PyTypeError>(
-                    py,
-                    format!("cannot create '{name}' instances"),
-                );
-                return std::ptr::null_mut();
+            let data = match T::uninitialised(py) {
+                Ok(Some(data)) => data,
+                Ok(None) => {
+                    let name = T::NAME.to_string_lossy();
+                    let text = format!("cannot create '{name}' instances");
+                    let _set = Raised::new::<pyo3::exceptions::PyTypeError>(py, text);
+                    return std::ptr::null_mut();
+                }
+                Err(_already_set) => return std::ptr::null_mut(),
             };
             // SAFETY: a subclass's tp_alloc gives zeroed memory of at least our basicsize; nothing runs before the write.
             unsafe {
