@@ -1,1 +1,16 @@
-//! stub
+//! ROOM    the thinking part: queues, heaps, budgets, protocol states
+//! KNOWS   std                           NEVER   system calls, clocks (time is an argument), Python, unsafe code
+//! IN      items of any type, times in ns, byte counts    OUT     items, outcomes as `#[must_use]` enums
+//! PROOF   unit tests beside the code, property tests against naive models in `tests/`
+//! START   `ready.rs`, `timers.rs`, `conn.rs`
+//!
+//! No method drops an item that it was given: dropping a Python object can run any code, which may come back to the very
+//! structure it is dropped from. What leaves is handed out, and the caller drops it when nothing is borrowed any more.
+
+#![forbid(unsafe_code)]
+
+pub mod budget;
+pub mod ready;
+pub mod slab;
+pub mod timers;
+pub mod waiters;

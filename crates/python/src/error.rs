@@ -23,7 +23,11 @@ pub fn os_error_object(py: Python<'_>, error: &io::Error) -> crate::ffi::PyRes {
         Some(number) => {
             // strerror's text alone, as Python shows it, not Rust's with the number behind it.
             let text = py.import("os")?.getattr("strerror")?.call1((number,))?;
-            call::call(py, &class, &[Own::int(py, i64::from(number))?, Own::from(text)])
+            call::call(
+                py,
+                &class,
+                &[Own::int(py, i64::from(number))?, Own::from(text)],
+            )
         }
         None => call::call(py, &class, &[Own::str(py, &error.to_string())]),
     }

@@ -141,7 +141,14 @@ impl Handle {
             return Ok(());
         };
         let (args, context) = (this.args.get(), this.context.get());
-        Self::enter(py, context.as_ref(), &callback, args.as_ref(), this.arity.get()).map(drop)
+        Self::enter(
+            py,
+            context.as_ref(),
+            &callback,
+            args.as_ref(),
+            this.arity.get(),
+        )
+        .map(drop)
     }
 
     #[inline]
@@ -163,6 +170,20 @@ impl Handle {
             Some(context) => context::run(py, context, invoke),
             None => invoke(),
         }
+    }
+
+    /// A handle of the same call, for one more run of something that stays (signal handlers).
+    pub fn copy(&self, py: Python<'_>) -> PyRes<Own<Self>> {
+        let data = Self {
+            callback: Slot::new(self.callback.get()),
+            args: Slot::new(self.args.get()),
+            arity: Cell::new(self.arity.get()),
+            cancelled: Cell::new(false),
+            context: Slot::new(self.context.get()),
+            owner: Slot::new(self.owner.get()),
+            source_traceback: Slot::new(self.source_traceback.get()),
+        };
+        Own::alloc(py, data)
     }
 
     /// Shows what a waiting handle refers to as its owner's own references (see the module's head).
@@ -224,7 +245,15 @@ impl TimerHandle {
     ) -> PyRes<Own<Self>> {
         let handle = Handle::data(py, owner, callback, args, context)?;
         let scheduled = Cell::new(false);
-        Own::alloc(py, Self { handle, when, scheduled, garbage: Rc::clone(garbage) })
+        Own::alloc(
+            py,
+            Self {
+                handle,
+                when,
+                scheduled,
+                garbage: Rc::clone(garbage),
+            },
+        )
     }
 
     fn cancel(_py: Python<'_>, this: &Own<Self>) {
@@ -334,21 +363,27 @@ fn handle_methods() -> Vec<Method<Handle>> {
             |_, this: &Own<Handle>| this.context.get(),
         ),
         Method::noargs(c"_run", c"_run($self, /)\n--\n\n", handle_run),
-        Method::noargs(c"_repr_info", c"_repr_info($self, /)\n--\n\n", |py, this: &Own<Handle>| {
-            repr_info(py, this.as_any(), "Handle")
-        }),
+        Method::noargs(
+            c"_repr_info",
+            c"_repr_info($self, /)\n--\n\n",
+            |py, this: &Own<Handle>| repr_info(py, this.as_any(), "Handle"),
+        ),
     ]
 }
 
 fn handle_properties() -> Vec<Property<Handle>> {
     vec![
-        Property::get(c"__class__", |py, _: &Own<Handle>| asyncio_class(py, "Handle")),
+        Property::get(c"__class__", |py, _: &Own<Handle>| {
+            asyncio_class(py, "Handle")
+        }),
         Property::get(c"_callback", |_, this: &Own<Handle>| this.callback.get()),
         Property::get(c"_args", Handle::args_object),
         Property::get(c"_context", |_, this: &Own<Handle>| this.context.get()),
         Property::get(c"_loop", |_, this: &Own<Handle>| this.owner.get()),
         Property::get(c"_cancelled", |_, this: &Own<Handle>| this.cancelled.get()),
-        Property::get(c"_source_traceback", |_, this: &Own<Handle>| this.source_traceback.get()),
+        Property::get(c"_source_traceback", |_, this: &Own<Handle>| {
+            this.source_traceback.get()
+        }),
         Property::get(c"_repr", |_, _: &Own<Handle>| None::<Own>),
     ]
 }
@@ -385,9 +420,13 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .base(Handle::slot(), py)
         .methods(timer_methods())
         .properties([
-            Property::get(c"__class__", |py, _: &Own<TimerHandle>| asyncio_class(py, "TimerHandle")),
+            Property::get(c"__class__", |py, _: &Own<TimerHandle>| {
+                asyncio_class(py, "TimerHandle")
+            }),
             Property::get(c"_when", |_, this: &Own<TimerHandle>| this.when),
-            Property::get(c"_scheduled", |_, this: &Own<TimerHandle>| this.scheduled.get()),
+            Property::get(c"_scheduled", |_, this: &Own<TimerHandle>| {
+                this.scheduled.get()
+            }),
         ])
         .repr(|py, this: &Own<TimerHandle>| repr(py, this, "TimerHandle"))
         .compare(TimerHandle::compare)

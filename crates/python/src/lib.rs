@@ -4,5 +4,9 @@
 //! PROOF   tests/behaviour, tests/conformance
 //! START   `ffi/mod.rs` for the ground, `event_loop/turn.rs` for the story
 
+mod convert;
+mod engine;
+mod error;
 mod ffi;
+mod handle;
 mod names;

@@ -35,7 +35,10 @@ pub struct Inbox {
 impl Inbox {
     /// An empty inbox with its own wake-up descriptor.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { letters: Mutex::new(Letters::default()), waker: Waker::new()? })
+        Ok(Self {
+            letters: Mutex::new(Letters::default()),
+            waker: Waker::new()?,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {

@@ -11,6 +11,7 @@ mod entry;
 mod inbox;
 mod poll;
 mod schedule;
+mod signals;
 mod sources;
 mod tasks;
 mod watch;
@@ -31,7 +32,7 @@ use crate::error;
 use crate::ffi::{Class, GuardedCell, Own, Plain, PyRes, TypeBuilder, TypeSlot, Unowned, Visit};
 use crate::handle::TimerHandle;
 
-pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher};
+pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, traverse_handle};
 pub use inbox::{Inbox, JobId, Mail};
 pub use poll::Wait;
 pub use sources::{Registered, Sources};
@@ -97,15 +98,25 @@ impl Class for Engine {
     }
 
     fn traverse(&self, visit: &mut Visit) {
-        let _ = self.ready.look(|ready| ready.iter().for_each(|entry| entry.traverse(visit)));
+        let _ = self
+            .ready
+            .look(|ready| ready.iter().for_each(|entry| entry.traverse(visit)));
         let _ = self.timers.look(|timers| {
-            timers.iter().for_each(|timer| entry::traverse_handle(timer.base(), visit));
+            timers
+                .iter()
+                .for_each(|timer| entry::traverse_handle(timer.base(), visit));
         });
         let _ = self.sources.look(|sources| {
-            sources.iter().for_each(|registered| registered.source.traverse(visit));
+            sources
+                .iter()
+                .for_each(|registered| registered.source.traverse(visit));
         });
-        let _ = self.unflushed.look(|sinks| sinks.iter().for_each(|sink| visit.own(&sink.0)));
-        let _ = self.jobs.look(|jobs| jobs.iter().for_each(|sink| visit.own(&sink.1.0)));
+        let _ = self
+            .unflushed
+            .look(|sinks| sinks.iter().for_each(|sink| visit.own(&sink.0)));
+        let _ = self
+            .jobs
+            .look(|jobs| jobs.iter().for_each(|(_, sink)| visit.own(&sink.0)));
     }
 
     fn clear(&self, _py: Python<'_>) {
@@ -233,5 +244,8 @@ impl Engine {
 
 /// Makes the type.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
-    TypeBuilder::<Engine>::new().subclassable().build(py).map(drop)
+    TypeBuilder::<Engine>::new()
+        .subclassable()
+        .build(py)
+        .map(drop)
 }

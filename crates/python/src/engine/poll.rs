@@ -38,7 +38,8 @@ impl Engine {
     /// Counts entries run; true when it is time to poll although there is work.
     #[inline]
     pub fn spend(&self, entries: usize) -> bool {
-        self.budget.with(|budget| budget.spend(u32::try_from(entries).unwrap_or(u32::MAX)))
+        self.budget
+            .with(|budget| budget.spend(u32::try_from(entries).unwrap_or(u32::MAX)))
     }
 
     /// The next turn polls.
@@ -79,7 +80,8 @@ impl Engine {
         while let Some(timer) = self.timers.with(|timers| timers.pop_due(now)) {
             timer.scheduled.set(false);
             if timer.is_cancelled() {
-                self.timers.with(ferrio_core::timers::TimerHeap::note_popped_dead);
+                self.timers
+                    .with(ferrio_core::timers::TimerHeap::note_popped_dead);
                 dead.push(timer);
             } else {
                 self.schedule_quietly(Entry::Call(timer.base().clone()));
@@ -108,8 +110,10 @@ impl Engine {
     /// Asks the kernel, collects mail and due timers. Events are handed to `batch`; calls go to the ready queue; finished
     /// jobs are returned. Lets other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
     pub fn poll(&self, py: Python<'_>, wait: Wait, batch: &mut Vec<Happened>) -> PyRes<Vec<Mail>> {
-        let mut events =
-            self.events.take().unwrap_or_else(|| Events::with_capacity(256));
+        let mut events = self
+            .events
+            .take()
+            .unwrap_or_else(|| Events::with_capacity(256));
         let outcome = self.ask_kernel(py, wait, &mut events);
         for event in events.iter() {
             batch.push(Happened {
@@ -127,11 +131,19 @@ impl Engine {
         let jobs = self.collect_mail(py);
         let now = clock::now_ns();
         self.collect_due(now);
-        self.budget.with(|budget| budget.refill(now));
+        self.budget.with(|budget| match wait {
+            Wait::No => budget.refill(now),
+            Wait::For(_) | Wait::Forever => budget.restart(now),
+        });
         Ok(jobs)
     }
 
-    fn ask_kernel(&self, py: Python<'_>, wait: Wait, events: &mut Events) -> io::Result<KernelWait> {
+    fn ask_kernel(
+        &self,
+        py: Python<'_>,
+        wait: Wait,
+        events: &mut Events,
+    ) -> io::Result<KernelWait> {
         events.clear();
         let poller = self.poller.borrow();
         let Some(poller) = poller.as_ref() else {
@@ -145,7 +157,11 @@ impl Engine {
         let waker = self.inbox.waker();
         waker.prepare_sleep();
         // Mail posted before `prepare_sleep` has written no wake-up.
-        let timeout = if self.inbox.is_empty() { timeout } else { Some(0) };
+        let timeout = if self.inbox.is_empty() {
+            timeout
+        } else {
+            Some(0)
+        };
         let outcome = py.detach(|| poller.wait(events, timeout));
         waker.finish_sleep();
         outcome
@@ -167,6 +183,7 @@ impl Engine {
 
     /// The source behind an event, unless the registration is gone by now.
     pub fn source_of(&self, event: &Happened) -> Option<Source> {
-        self.sources.with(|sources| sources.by_key(event.key).map(|row| row.source.clone()))
+        self.sources
+            .with(|sources| sources.by_key(event.key).map(|row| row.source.clone()))
     }
 }

@@ -12,7 +12,11 @@ use crate::names;
 pub(super) fn deadline_ns(when: f64) -> u64 {
     // A NaN or negative deadline is due at once; `as` saturates at both ends.
     let ns = (when * 1e9).ceil() as u64;
-    if (ns as f64) / 1e9 < when { ns.saturating_add(1) } else { ns }
+    if (ns as f64) / 1e9 < when {
+        ns.saturating_add(1)
+    } else {
+        ns
+    }
 }
 
 impl Engine {
@@ -45,7 +49,8 @@ impl Engine {
     /// In debug mode: is this the loop's own thread, or does the loop stand still?
     pub fn check_thread(&self, py: Python<'_>) -> PyRes<()> {
         if self.is_debug() && self.thread() != 0 && self.thread() != ffi::runtime::thread_ident() {
-            let text = "Non-thread-safe operation invoked on an event loop other than the current one";
+            let text =
+                "Non-thread-safe operation invoked on an event loop other than the current one";
             return Err(Raised::new::<PyRuntimeError>(py, text));
         }
         Ok(())
@@ -71,7 +76,8 @@ impl Engine {
         if special & gate::DEBUG != 0 {
             handle.source_traceback.set(Some(extract_stack(py)?));
         }
-        this.ready.with(|ready| ready.push_back(Entry::Call(handle.clone())));
+        this.ready
+            .with(|ready| ready.push_back(Entry::Call(handle.clone())));
         Ok(handle)
     }
 
@@ -94,8 +100,15 @@ impl Engine {
         }
         let context = context.cloned();
         let owner = this.as_any();
-        let timer =
-            TimerHandle::new(py, owner, when, callback.clone(), args, context, &this.garbage)?;
+        let timer = TimerHandle::new(
+            py,
+            owner,
+            when,
+            callback.clone(),
+            args,
+            context,
+            &this.garbage,
+        )?;
         if special & gate::DEBUG != 0 {
             timer.source_traceback.set(Some(extract_stack(py)?));
         }
@@ -138,7 +151,8 @@ impl Engine {
 
     /// Who waited for the job; nobody after `close()`.
     pub fn finish_job(&self, id: JobId) -> Option<SinkRef> {
-        self.jobs.with(|jobs| jobs.remove(ferrio_core::slab::SlabKey(id.0)))
+        self.jobs
+            .with(|jobs| jobs.remove(ferrio_core::slab::SlabKey(id.0)))
     }
 
     /// The way in for a blocking job's result.
@@ -154,7 +168,8 @@ impl Engine {
     /// Takes the transports to flush now; hot: nearly always nothing.
     #[inline]
     pub fn take_unflushed(&self) -> Option<Vec<SinkRef>> {
-        self.unflushed.with(|sinks| (!sinks.is_empty()).then(|| std::mem::take(sinks)))
+        self.unflushed
+            .with(|sinks| (!sinks.is_empty()).then(|| std::mem::take(sinks)))
     }
 }
 
@@ -162,7 +177,11 @@ impl Engine {
 pub fn check_callback(py: Python<'_>, callback: &Own, function: &str) -> PyRes<()> {
     let coroutines = py.import("asyncio.coroutines")?;
     for name in ["iscoroutine", "iscoroutinefunction"] {
-        if coroutines.getattr(name)?.call1((callback.bound(py),))?.is_truthy()? {
+        if coroutines
+            .getattr(name)?
+            .call1((callback.bound(py),))?
+            .is_truthy()?
+        {
             let text = format!("coroutines cannot be used with {function}()");
             return Err(Raised::new::<PyTypeError>(py, text));
         }

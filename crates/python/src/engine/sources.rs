@@ -73,7 +73,8 @@ impl Sources {
     /// Takes everything out.
     pub fn drain(&mut self) -> Vec<(RawFd, Registered)> {
         let rows = self.rows.iter_mut().enumerate();
-        rows.filter_map(|(fd, row)| Some((fd as RawFd, row.registered.take()?))).collect()
+        rows.filter_map(|(fd, row)| Some((fd as RawFd, row.registered.take()?)))
+            .collect()
     }
 
     /// All registered sources.

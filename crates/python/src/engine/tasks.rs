@@ -58,6 +58,7 @@ impl Engine {
 
     /// All tasks that are not done.
     pub fn listed_tasks(&self, py: Python<'_>) -> Vec<Own> {
-        self.tasks.with(|tasks| tasks.iter().map(|(_, task)| task.upgrade(py)).collect())
+        self.tasks
+            .with(|tasks| tasks.iter().map(|(_, task)| task.upgrade(py)).collect())
     }
 }

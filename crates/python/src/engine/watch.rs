@@ -31,8 +31,16 @@ impl Direction {
 
 impl Engine {
     /// Registers a descriptor that has no source yet. Errors: `OSError` from the kernel (EPERM for a regular file).
-    pub fn register(&self, py: Python<'_>, fd: RawFd, source: Source, interest: Interest) -> PyRes<Key> {
-        let key = self.sources.with(|sources| sources.insert(fd, source, interest));
+    pub fn register(
+        &self,
+        py: Python<'_>,
+        fd: RawFd,
+        source: Source,
+        interest: Interest,
+    ) -> PyRes<Key> {
+        let key = self
+            .sources
+            .with(|sources| sources.insert(fd, source, interest));
         let added = match self.poller.borrow().as_ref() {
             Some(poller) => poller.add(fd, key, interest),
             None => Ok(()),
@@ -75,10 +83,12 @@ impl Engine {
 
     /// `RuntimeError` where a transport owns the descriptor.
     pub fn check_no_transport(&self, py: Python<'_>, fd: RawFd) -> PyRes<()> {
-        let owner = self.sources.with(|sources| match sources.by_fd(fd)?.1.source {
-            Source::Stream(ref sink) | Source::Listener(ref sink) => Some(sink.clone()),
-            _ => None,
-        });
+        let owner = self
+            .sources
+            .with(|sources| match sources.by_fd(fd)?.1.source {
+                Source::Stream(ref sink) | Source::Listener(ref sink) => Some(sink.clone()),
+                _ => None,
+            });
         match owner {
             None => Ok(()),
             Some(sink) => {
@@ -97,9 +107,9 @@ impl Engine {
         direction: Direction,
         watcher: Watcher,
     ) -> PyRes<Option<Watcher>> {
-        let known = self.sources.with(|sources| {
-            sources.by_fd(fd).map(|(key, row)| (key, row.interest))
-        });
+        let known = self
+            .sources
+            .with(|sources| sources.by_fd(fd).map(|(key, row)| (key, row.interest)));
         let Some((key, interest)) = known else {
             let (reader, writer) = match direction {
                 Direction::Read => (Some(watcher), None),
@@ -114,7 +124,12 @@ impl Engine {
     }
 
     /// Takes the watcher off one direction; `None` where there was none.
-    pub fn unwatch(&self, py: Python<'_>, fd: RawFd, direction: Direction) -> PyRes<Option<Watcher>> {
+    pub fn unwatch(
+        &self,
+        py: Python<'_>,
+        fd: RawFd,
+        direction: Direction,
+    ) -> PyRes<Option<Watcher>> {
         let known = self.sources.with(|sources| {
             let (key, row) = sources.by_fd(fd)?;
             matches!(row.source, Source::Watch { .. }).then_some((key, row.interest))
@@ -138,12 +153,17 @@ impl Engine {
         direction: Direction,
         watcher: Option<Watcher>,
     ) -> Option<Watcher> {
-        self.sources.with(|sources| match &mut sources.by_key(key)?.source {
-            Source::Watch { reader, writer } => {
-                let place = if direction == Direction::Read { reader } else { writer };
-                std::mem::replace(place, watcher)
-            }
-            _ => None,
-        })
+        self.sources
+            .with(|sources| match &mut sources.by_key(key)?.source {
+                Source::Watch { reader, writer } => {
+                    let place = if direction == Direction::Read {
+                        reader
+                    } else {
+                        writer
+                    };
+                    std::mem::replace(place, watcher)
+                }
+                _ => None,
+            })
     }
 }

@@ -331,7 +331,7 @@ impl<T> SendOwn<T> {
 #[derive(Debug)]
 pub struct Unowned<T>(NonNull<ffi::PyObject>, PhantomData<*const T>);
 
-impl<T: Class> Unowned<T> {
+impl<T> Unowned<T> {
     /// Notes an object that promises (in `Class::before_dealloc`) to take the note back.
     #[inline]
     pub fn note(object: &Own<T>) -> Self {

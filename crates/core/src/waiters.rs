@@ -1,0 +1,68 @@
+//! A short list that is nearly always empty or of one: the callbacks of a future.
+
+/// None, one, or many, in order of arrival.
+#[derive(Debug)]
+pub enum Waiters<T> {
+    /// Nobody.
+    None,
+    /// One; no allocation.
+    One(T),
+    /// Several.
+    Many(Vec<T>),
+}
+
+impl<T> Waiters<T> {
+    /// Adds one at the end.
+    #[inline]
+    pub fn push(&mut self, item: T) {
+        *self = match std::mem::replace(self, Self::None) {
+            Self::None => Self::One(item),
+            Self::One(first) => Self::Many(vec![first, item]),
+            Self::Many(mut items) => {
+                items.push(item);
+                Self::Many(items)
+            }
+        };
+    }
+
+    /// Hands all out, leaving nobody.
+    #[inline]
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::None)
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_slice().len()
+    }
+
+    /// Nobody?
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All, in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::None => &[],
+            Self::One(item) => std::slice::from_ref(item),
+            Self::Many(items) => items,
+        }
+    }
+
+    /// All, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.as_slice().iter()
+    }
+}
+
+impl<T> Default for Waiters<T> {
+    fn default() -> Self {
+        Self::None
+    }
+}

@@ -1,0 +1,53 @@
+//! Floor 0: plain data of the rooms below ↔ Python objects.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ferrio_reactor::net::{SockAddr, UnixAddr};
+use pyo3::prelude::*;
+
+use crate::ffi::{Own, PyRes, buffer};
+
+/// A socket address as Python's `socket` module shows it: `(host, port)`, `(host, port, flowinfo, scope_id)`, a path.
+pub fn address_object(py: Python<'_>, address: &SockAddr) -> PyRes {
+    match address {
+        SockAddr::V4 { addr, port } => {
+            let host = Ipv4Addr::from(*addr).to_string();
+            Own::tuple(py, &[Own::str(py, &host), Own::int(py, i64::from(*port))?])
+        }
+        SockAddr::V6 {
+            addr,
+            port,
+            flowinfo,
+            scope_id,
+        } => {
+            let host = Ipv6Addr::from(*addr).to_string();
+            let numbers = [i64::from(*port), i64::from(*flowinfo), i64::from(*scope_id)];
+            let mut items = vec![Own::str(py, &host)];
+            for number in numbers {
+                items.push(Own::int(py, number)?);
+            }
+            Own::tuple(py, &items)
+        }
+        SockAddr::Unix(UnixAddr::Unnamed) => Ok(Own::str(py, "")),
+        SockAddr::Unix(UnixAddr::Path(path)) => file_system_str(py, path),
+        SockAddr::Unix(UnixAddr::Abstract(name)) => {
+            let mut bytes = vec![0];
+            bytes.extend_from_slice(name);
+            buffer::new_bytes(py, &bytes)
+        }
+        SockAddr::Other { family, bytes } => {
+            let family = Own::int(py, i64::from(*family))?;
+            Own::tuple(py, &[family, buffer::new_bytes(py, bytes)?])
+        }
+    }
+}
+
+/// `os.fsdecode`.
+fn file_system_str(py: Python<'_>, path: &[u8]) -> PyRes {
+    let bytes = buffer::new_bytes(py, path)?;
+    Ok(Own::from(
+        py.import("os")?
+            .getattr("fsdecode")?
+            .call1((bytes.bound(py),))?,
+    ))
+}

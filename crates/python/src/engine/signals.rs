@@ -1,0 +1,36 @@
+//! The descriptor that CPython's signal handler writes to.
+
+use ferrio_reactor::{Interest, SignalPipe};
+use pyo3::prelude::*;
+
+use super::{Engine, Source};
+use crate::error;
+use crate::ffi::PyRes;
+
+impl Engine {
+    /// The descriptor for CPython's signal handler; made and registered at its first use.
+    pub fn signal_fd(&self, py: Python<'_>) -> PyRes<i32> {
+        if let Some(fd) = self
+            .signals
+            .with(|pipe| pipe.as_ref().map(SignalPipe::write_fd))
+        {
+            return Ok(fd);
+        }
+        let pipe = SignalPipe::new().map_err(|e| error::os_error(py, &e))?;
+        let (read, write) = (pipe.read_fd(), pipe.write_fd());
+        self.register(py, read, Source::Signals, Interest::READ)?;
+        self.signals.with(|place| *place = Some(pipe));
+        Ok(write)
+    }
+
+    /// The numbers that have arrived.
+    pub fn drain_signals(&self) -> Vec<u8> {
+        let mut numbers = Vec::new();
+        self.signals.with(|pipe| {
+            if let Some(pipe) = pipe {
+                pipe.drain(&mut numbers);
+            }
+        });
+        numbers
+    }
+}

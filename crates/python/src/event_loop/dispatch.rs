@@ -1,0 +1,90 @@
+//! The one match from an event to what it wakes.
+
+use pyo3::prelude::*;
+
+use super::{Loop, resolve, signals, turn};
+use crate::engine::{Happened, Mail, SinkCall, SinkRef, Source, Watcher};
+use crate::ffi::{Own, PyRes};
+use crate::handle::{self, Handle};
+use crate::sock::{self, SockOperation};
+use crate::transport::{listener, listener::Listener, stream, stream::StreamTransport};
+
+/// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the batch
+/// unseen; polling is level-triggered, so the kernel says it again.
+pub(super) fn batch(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    events: &mut Vec<Happened>,
+    jobs: Vec<Mail>,
+) -> PyRes<()> {
+    for job in jobs {
+        if let Mail::Done(id, outcome) = job {
+            resolve::finished(py, this, id, outcome)?;
+        }
+    }
+    let mut result = Ok(());
+    for event in events.iter() {
+        result = one(py, this, event);
+        if result.is_err() {
+            break;
+        }
+    }
+    events.clear();
+    result
+}
+
+fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
+    // An earlier event of the batch may have closed this one.
+    let Some(source) = this.source_of(event) else {
+        return Ok(());
+    };
+    match source {
+        Source::Waker => return Ok(()),
+        Source::Signals => return signals::arrived(py, this),
+        Source::Stream(sink) => {
+            stream::ready(py, open::<StreamTransport>(&sink), event.readable, event.writable)?;
+        }
+        Source::Listener(sink) => listener::ready(py, open::<Listener>(&sink))?,
+        Source::Watch { reader, .. } => {
+            if let (true, Some(reader)) = (event.readable, reader) {
+                wake(py, &reader)?;
+                turn::flush(py, this)?;
+            }
+            if event.writable {
+                // The reader may have removed or replaced the writer.
+                if let Some(Source::Watch { writer: Some(writer), .. }) = this.source_of(event) {
+                    wake(py, &writer)?;
+                }
+            }
+        }
+    }
+    turn::flush(py, this)
+}
+
+fn wake(py: Python<'_>, watcher: &Watcher) -> PyRes<()> {
+    match watcher {
+        Watcher::Operation(sink) => sock::operation_ready(py, open::<SockOperation>(sink)),
+        Watcher::Handle(handle) => match Handle::run_again(py, handle) {
+            Err(error) if !error.leaves_the_loop(py) => {
+                let exception = error.take(py);
+                handle::report(py, handle, exception)
+            }
+            done => done,
+        },
+    }
+}
+
+/// A deferred call that a transport asked for.
+pub(super) fn sink_call(py: Python<'_>, sink: &SinkRef, call: SinkCall) -> PyRes<()> {
+    stream::call(py, open::<StreamTransport>(sink), call)
+}
+
+/// Sends what a transport has queued.
+pub(super) fn flush(py: Python<'_>, sink: &SinkRef) -> PyRes<()> {
+    stream::flush(py, open::<StreamTransport>(sink))
+}
+
+#[inline]
+fn open<T: crate::ffi::Class>(sink: &SinkRef) -> &Own<T> {
+    sink.0.cast::<T>().expect("each Source variant is made by one class only")
+}

@@ -1,0 +1,193 @@
+//! The one list of what Python sees of the native loop. What is a coroutine in asyncio stands in `python/ferrio/_loop.py`,
+//! on top of the underscored methods here.
+
+use pyo3::prelude::*;
+
+use super::{Loop, calls, resolve, run, signals, spawn, watchers};
+use crate::ffi::{Method, Own, Property, PyRes, Raised};
+use crate::sock;
+
+pub(super) fn methods() -> Vec<Method<Loop>> {
+    let mut methods = running();
+    methods.extend(scheduling());
+    methods.extend(descriptors());
+    methods
+}
+
+fn running() -> Vec<Method<Loop>> {
+    vec![
+        Method::noargs(
+            c"run_forever",
+            c"run_forever($self, /)\n--\n\nRun until stop() is called.",
+            run::run_forever,
+        ),
+        Method::one(
+            c"run_until_complete",
+            c"run_until_complete($self, future, /)\n--\n\nRun until the future or coroutine is done; its result.",
+            run::run_until_complete,
+        ),
+        Method::noargs(
+            c"stop",
+            c"stop($self, /)\n--\n\nLeave run_forever() after the current turn; before a run: run one turn.",
+            run::stop,
+        ),
+        Method::noargs(
+            c"_close",
+            c"_close($self, /)\n--\n\nThe native part of close().",
+            run::close,
+        ),
+        Method::noargs(
+            c"is_running",
+            c"is_running($self, /)\n--\n\nIs the loop running?",
+            |_, this: &Own<Loop>| this.thread() != 0,
+        ),
+        Method::noargs(
+            c"is_closed",
+            c"is_closed($self, /)\n--\n\nHas close() been called?",
+            |_, this: &Own<Loop>| this.is_closed(),
+        ),
+        Method::noargs(
+            c"get_debug",
+            c"get_debug($self, /)\n--\n\nIs debug mode on?",
+            |_, this: &Own<Loop>| this.is_debug(),
+        ),
+        Method::one(
+            c"_set_debug",
+            c"_set_debug($self, enabled, /)\n--\n\nThe native part of set_debug().",
+            |py, this: &Own<Loop>, on: &Own| -> PyRes<()> {
+                this.set_debug(crate::ffi::call::truth(py, on)?);
+                Ok(())
+            },
+        ),
+        Method::noargs(
+            c"_check_closed",
+            c"_check_closed($self, /)\n--\n\nRaise RuntimeError if closed.",
+            |py, this: &Own<Loop>| this.check_open(py),
+        ),
+        Method::noargs(
+            c"_pending_tasks",
+            c"_pending_tasks($self, /)\n--\n\nThe loop's own tasks that are not done.",
+            |py, this: &Own<Loop>| Own::tuple(py, &this.listed_tasks(py)),
+        ),
+    ]
+}
+
+fn scheduling() -> Vec<Method<Loop>> {
+    vec![
+        Method::args(
+            c"call_soon",
+            c"call_soon($self, callback, /, *args, context=None)\n--\n\nCall callback(*args) in the next turn.",
+            calls::call_soon,
+        ),
+        Method::args(
+            c"call_soon_threadsafe",
+            c"call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\nLike call_soon(), from any thread.",
+            calls::call_soon_threadsafe,
+        ),
+        Method::args(
+            c"call_later",
+            c"call_later($self, delay, callback, /, *args, context=None)\n--\n\nCall callback(*args) after delay seconds, never early.",
+            calls::call_later,
+        ),
+        Method::args(
+            c"call_at",
+            c"call_at($self, when, callback, /, *args, context=None)\n--\n\nCall callback(*args) at loop.time() == when seconds, never early.",
+            calls::call_at,
+        ),
+        Method::noargs(
+            c"time",
+            c"time($self, /)\n--\n\nThe loop's clock: time.monotonic(), in seconds.",
+            calls::time,
+        ),
+        Method::noargs(
+            c"create_future",
+            c"create_future($self, /)\n--\n\nA new ferrio.Future of this loop.",
+            spawn::create_future,
+        ),
+        Method::args(
+            c"create_task",
+            c"create_task($self, coro, /, **kwargs)\n--\n\nA task that runs the coroutine; keywords as the running version's stock loop.",
+            spawn::create_task,
+        ),
+        Method::one(
+            c"set_task_factory",
+            c"set_task_factory($self, factory, /)\n--\n\nSet what create_task() calls; None: ferrio.Task.",
+            spawn::set_task_factory,
+        ),
+        Method::noargs(
+            c"get_task_factory",
+            c"get_task_factory($self, /)\n--\n\nThe task factory, or None.",
+            |_, this: &Own<Loop>| this.task_factory.get(),
+        ),
+    ]
+}
+
+fn descriptors() -> Vec<Method<Loop>> {
+    vec![
+        Method::args(
+            c"add_reader",
+            c"add_reader($self, fd, callback, /, *args)\n--\n\nCall callback(*args) while fd can be read.",
+            watchers::add_reader,
+        ),
+        Method::args(
+            c"add_writer",
+            c"add_writer($self, fd, callback, /, *args)\n--\n\nCall callback(*args) while fd can be written.",
+            watchers::add_writer,
+        ),
+        Method::one(
+            c"remove_reader",
+            c"remove_reader($self, fd, /)\n--\n\nStop watching; was it watched?",
+            watchers::remove_reader,
+        ),
+        Method::one(
+            c"remove_writer",
+            c"remove_writer($self, fd, /)\n--\n\nStop watching; was it watched?",
+            watchers::remove_writer,
+        ),
+        Method::args(
+            c"add_signal_handler",
+            c"add_signal_handler($self, sig, callback, /, *args)\n--\n\nCall callback(*args) in the loop when the signal arrives.",
+            signals::add_signal_handler,
+        ),
+        Method::one(
+            c"remove_signal_handler",
+            c"remove_signal_handler($self, sig, /)\n--\n\nRemove the handler; was there one?",
+            signals::remove_signal_handler,
+        ),
+        Method::args(
+            c"_getaddrinfo",
+            c"_getaddrinfo($self, host, port, family=0, type=0, proto=0, flags=0)\n--\n\nA future of the address list.",
+            resolve::getaddrinfo,
+        ),
+        Method::args(
+            c"_getnameinfo",
+            c"_getnameinfo($self, sockaddr, flags=0)\n--\n\nA future of (host, service).",
+            resolve::getnameinfo,
+        ),
+    ]
+}
+
+pub(super) fn properties() -> Vec<Property<Loop>> {
+    vec![
+        Property::get(c"slow_callback_duration", |_, this: &Own<Loop>| {
+            this.slow_callback_duration.get()
+        })
+        .set(|py, this: &Own<Loop>, value| {
+            let Some(value) = value else {
+                let text = "cannot delete slow_callback_duration";
+                return Err(Raised::new::<pyo3::exceptions::PyAttributeError>(py, text));
+            };
+            this.slow_callback_duration.set(value.bound(py).extract::<f64>()?);
+            Ok(())
+        }),
+        // Names that debug helpers and CPython's own functions read.
+        Property::get(c"_debug", |_, this: &Own<Loop>| this.is_debug()),
+        Property::get(c"_closed", |_, this: &Own<Loop>| this.is_closed()),
+        Property::get(c"_thread_id", |py, this: &Own<Loop>| -> PyRes<Option<Own>> {
+            match this.thread() {
+                0 => Ok(None),
+                ident => Own::int(py, ident as i64).map(Some),
+            }
+        }),
+    ]
+}

@@ -1,0 +1,125 @@
+//! ROOM    floor 6: the event loop that Python sees
+//! KNOWS   every floor below             NEVER   algorithms (core), system calls (reactor), `unsafe` (ffi)
+//! IN      calls from Python, events     OUT     steps, callbacks, errors to the exception handler
+//! PROOF   tests/behaviour, tests/conformance, CPython's test_asyncio
+//! START   `turn.rs` (one turn of the loop on one screen), then `dispatch.rs`, then `methods.rs`
+
+mod calls;
+mod dispatch;
+mod methods;
+mod resolve;
+mod run;
+mod signals;
+mod spawn;
+mod turn;
+mod watchers;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::CStr;
+
+use pyo3::exceptions::PyResourceWarning;
+use pyo3::prelude::*;
+
+use crate::engine::Engine;
+use crate::ffi::{
+    self, Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit,
+};
+use crate::handle::Handle;
+
+/// The native base of `ferrio.Loop`.
+#[repr(C)]
+pub struct Loop {
+    engine: Engine,
+    /// `set_task_factory`; empty means our own Task.
+    task_factory: Slot,
+    /// Is the factory `asyncio.eager_task_factory`? Then it makes our own Task, eagerly.
+    eager_factory: Cell<bool>,
+    /// Seconds after which debug mode complains about a callback.
+    slow_callback_duration: Cell<f64>,
+    /// `add_signal_handler`.
+    signal_handlers: GuardedCell<HashMap<i32, Own<Handle>>>,
+}
+
+ffi::extends!(Loop: Engine, engine);
+
+static LOOP: TypeSlot = TypeSlot::new();
+
+impl Class for Loop {
+    const NAME: &'static CStr = c"ferrio._ferrio.Loop";
+    const DOC: &'static CStr = c"Native base of ferrio.Loop.";
+    type Head = Plain;
+    const FINALIZER: bool = true;
+
+    fn slot() -> &'static TypeSlot {
+        &LOOP
+    }
+
+    fn uninitialised(py: Python<'_>) -> PyRes<Option<Self>> {
+        Ok(Some(Self {
+            engine: Engine::new(py)?,
+            task_factory: Slot::empty(),
+            eager_factory: Cell::new(false),
+            slow_callback_duration: Cell::new(0.1),
+            signal_handlers: GuardedCell::new(HashMap::new()),
+        }))
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        self.engine.traverse(visit);
+        visit.slot(&self.task_factory);
+        let _ = self.signal_handlers.look(|handlers| {
+            handlers.values().for_each(|handle| crate::engine::traverse_handle(handle, visit));
+        });
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        self.engine.clear(py);
+        drop(self.task_factory.take());
+        drop(self.signal_handlers.take());
+    }
+
+    fn wants_finalizer(&self) -> bool {
+        !self.engine.is_closed()
+    }
+
+    fn finalize(py: Python<'_>, this: &Own<Self>) {
+        if this.thread() != 0 || this.is_foreign_process() {
+            return;
+        }
+        if let Err(error) = warn_unclosed(py, this) {
+            error.write_unraisable(py, Some(this.as_any()));
+        }
+        this.shut();
+    }
+}
+
+fn warn_unclosed(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    let text = format!("unclosed event loop {}", this.as_any().bound(py).repr()?);
+    let category = py.get_type::<PyResourceWarning>();
+    let kwargs = pyo3::types::PyDict::new(py);
+    kwargs.set_item("source", this.as_any().bound(py))?;
+    py.import("warnings")?.getattr("warn")?.call((text, category), Some(&kwargs))?;
+    Ok(())
+}
+
+/// `<Loop running=False closed=False debug=False>`
+fn repr(py: Python<'_>, this: &Own<Loop>) -> PyRes {
+    let flag = |on: bool| if on { "True" } else { "False" };
+    let name = this.as_any().type_object(py).name()?.to_string();
+    let (running, closed) = (flag(this.thread() != 0), flag(this.is_closed()));
+    let debug = flag(this.is_debug());
+    Ok(Own::str(py, &format!("<{name} running={running} closed={closed} debug={debug}>")))
+}
+
+/// Makes the type.
+pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    TypeBuilder::<Loop>::new()
+        .base(Engine::slot(), py)
+        .methods(methods::methods())
+        .properties(methods::properties())
+        .repr(repr)
+        .subclassable()
+        .build(py)
+        .map(drop)
+}

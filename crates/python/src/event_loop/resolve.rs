@@ -1,0 +1,281 @@
+//! Name resolution: numeric hosts at once, names in the process's blocking pool.
+
+use std::any::Any as StdAny;
+use std::ffi::CString;
+use std::sync::OnceLock;
+
+use ferrio_reactor::Pool;
+use ferrio_reactor::net::SockAddr;
+use ferrio_reactor::resolve::{self, AddrInfo, Query, ResolveError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use super::Loop;
+use crate::engine::{Engine, JobId, Mail, SinkRef};
+use crate::error;
+use crate::ffi::{Args, Own, Params, PyRes, Raised, call};
+use crate::future::Future;
+use crate::{convert, names};
+
+/// Threads for blocking look-ups, shared by all loops of the process. glibc's resolver waits up to 30 s for a dead name
+/// server, so a few are not enough; more than asyncio's default executor has would be a surprise.
+const MAX_THREADS: usize = 32;
+
+fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    POOL.get_or_init(|| Pool::new(MAX_THREADS))
+}
+
+enum Answer {
+    Addresses(Result<Vec<AddrInfo>, ResolveError>),
+    Names(Result<(String, String), ResolveError>),
+}
+
+static GETADDRINFO: Params<6> = Params {
+    function: "getaddrinfo",
+    names: [
+        &names::HOST,
+        &names::PORT,
+        &names::FAMILY,
+        &names::TYPE,
+        &names::PROTO,
+        &names::FLAGS,
+    ],
+    positional: 6,
+    required: 2,
+};
+
+static GETNAMEINFO: Params<2> = Params {
+    function: "getnameinfo",
+    names: [&names::SOCKADDR, &names::FLAGS],
+    positional: 2,
+    required: 1,
+};
+
+fn number(py: Python<'_>, value: Option<&Own>) -> PyRes<i32> {
+    value.map_or(Ok(0), |value| Ok(value.bound(py).extract::<i32>()?))
+}
+
+fn c_string(py: Python<'_>, bytes: Vec<u8>) -> PyRes<CString> {
+    CString::new(bytes).map_err(|_| Raised::new::<PyValueError>(py, "embedded null character"))
+}
+
+/// The host as `socket.getaddrinfo` takes it: `None`, text (IDNA-encoded) or bytes.
+fn host_name(py: Python<'_>, host: &Own) -> PyRes<Option<CString>> {
+    if host.is_none() {
+        return Ok(None);
+    }
+    let host = host.bound(py);
+    let bytes = if host.is_instance_of::<pyo3::types::PyString>() {
+        host.call_method1("encode", ("idna",))?.extract::<Vec<u8>>()?
+    } else if host.is_instance_of::<pyo3::types::PyBytes>() {
+        host.extract::<Vec<u8>>()?
+    } else {
+        let text = "getaddrinfo() argument 1 must be string or None";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    };
+    c_string(py, bytes).map(Some)
+}
+
+/// The service as `socket.getaddrinfo` takes it: a number, text or bytes.
+fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
+    if port.is_none() {
+        return Ok(None);
+    }
+    let port = port.bound(py);
+    let bytes = if port.is_instance_of::<pyo3::types::PyInt>() {
+        port.str()?.to_string().into_bytes()
+    } else if port.is_instance_of::<pyo3::types::PyString>() {
+        port.call_method1("encode", ("utf-8",))?.extract::<Vec<u8>>()?
+    } else if port.is_instance_of::<pyo3::types::PyBytes>() {
+        port.extract::<Vec<u8>>()?
+    } else {
+        return Err(Raised::new::<PyOSError>(py, "Int or String expected"));
+    };
+    c_string(py, bytes).map(Some)
+}
+
+pub(super) fn getaddrinfo(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<Future>> {
+    let [host, port, family, kind, proto, flags] = args.bind(py, &GETADDRINFO)?;
+    let (host, port) = (host.expect("required"), port.expect("required"));
+    let query = Query {
+        host: host_name(py, host)?,
+        service: service_name(py, port)?,
+        family: number(py, family)?,
+        socktype: number(py, kind)?,
+        protocol: number(py, proto)?,
+        flags: number(py, flags)?,
+    };
+    audit(py, host, port, &query)?;
+    let future = Future::new_pending(py, this.base())?;
+    if resolve::is_numeric(&query) {
+        deliver(py, &future, Answer::Addresses(resolve::getaddrinfo(&query)))?;
+    } else {
+        let look_up = move || Answer::Addresses(resolve::getaddrinfo(&query));
+        submit(py, this.base(), &future, look_up)?;
+    }
+    Ok(future)
+}
+
+fn audit(py: Python<'_>, host: &Own, port: &Own, query: &Query) -> PyRes<()> {
+    let audit = py.import("sys")?.getattr("audit")?;
+    let (family, kind, proto) = (query.family, query.socktype, query.protocol);
+    audit.call1(("socket.getaddrinfo", host.bound(py), port.bound(py), family, kind, proto))?;
+    Ok(())
+}
+
+/// `(host, port[, flowinfo[, scope_id]])` with a numeric host, as `socket.getnameinfo` takes it.
+fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<(Query, u32, u32)> {
+    let Some(items) = address.tuple_items() else {
+        let text = "getnameinfo() argument 1 must be a tuple";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    };
+    if !(2..=4).contains(&items.len()) {
+        let text = "getnameinfo(): illegal sockaddr argument";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    }
+    let host = items[0].bound(py).extract::<String>()?;
+    let port = items[1].bound(py).extract::<u16>()?;
+    let extra = |index: usize| -> PyRes<u32> {
+        items.get(index).map_or(Ok(0), |item| Ok(item.bound(py).extract::<u32>()?))
+    };
+    let query = Query {
+        host: Some(c_string(py, host.into_bytes())?),
+        service: Some(c_string(py, port.to_string().into_bytes())?),
+        family: 0,
+        socktype: resolve::SOCK_DGRAM,
+        protocol: 0,
+        flags: resolve::AI_NUMERICHOST,
+    };
+    Ok((query, extra(2)?, extra(3)?))
+}
+
+pub(super) fn getnameinfo(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<Future>> {
+    let [address, flags] = args.bind(py, &GETNAMEINFO)?;
+    let (query, flow, scope) = numeric_query(py, address.expect("required"))?;
+    let flags = number(py, flags)?;
+    let future = Future::new_pending(py, this.base())?;
+    let look_up = move || {
+        let mut found = match resolve::getaddrinfo(&query) {
+            Ok(found) => found,
+            Err(error) => return Answer::Names(Err(error)),
+        };
+        let mut address = found.swap_remove(0).addr;
+        if let SockAddr::V6 { flowinfo, scope_id, .. } = &mut address {
+            (*flowinfo, *scope_id) = (flow, scope);
+        }
+        Answer::Names(resolve::getnameinfo(&address, flags))
+    };
+    submit(py, this.base(), &future, look_up)?;
+    Ok(future)
+}
+
+fn submit(
+    py: Python<'_>,
+    engine: &Own<Engine>,
+    future: &Own<Future>,
+    look_up: impl FnOnce() -> Answer + Send + 'static,
+) -> PyRes<()> {
+    engine.check_open(py)?;
+    let id = engine.expect_job(SinkRef(future.as_any().clone()));
+    let inbox = engine.job_inbox();
+    let job = Box::new(move || {
+        let answer: Box<dyn StdAny + Send> = Box::new(look_up());
+        // A loop closed meanwhile wants no answer.
+        let _ = inbox.post(Mail::Done(id, answer));
+    });
+    pool().submit(job).map_err(|refused| {
+        drop(engine.finish_job(id));
+        error::os_error(py, &refused.error)
+    })
+}
+
+/// A job's mail has arrived.
+pub(super) fn finished(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    id: JobId,
+    outcome: Box<dyn StdAny + Send>,
+) -> PyRes<()> {
+    let Some(waiter) = this.finish_job(id) else {
+        return Ok(());
+    };
+    let future = waiter.0.cast::<Future>().expect("jobs are awaited by futures");
+    match outcome.downcast::<Answer>() {
+        Ok(answer) => deliver(py, future, *answer),
+        Err(_unknown) => Ok(()),
+    }
+}
+
+fn deliver(py: Python<'_>, future: &Own<Future>, answer: Answer) -> PyRes<()> {
+    if future.is_done() {
+        // Cancelled while the look-up ran.
+        return Ok(());
+    }
+    let result = match answer {
+        Answer::Addresses(Ok(found)) => address_list(py, &found),
+        Answer::Names(Ok((host, service))) => {
+            Own::tuple(py, &[Own::str(py, &host), Own::str(py, &service)])
+        }
+        Answer::Addresses(Err(error)) | Answer::Names(Err(error)) => Err(gaierror(py, &error)),
+    };
+    match result {
+        Ok(value) => Future::set_result(py, future, value),
+        Err(error) => {
+            let exception = error.take(py);
+            Future::set_exception(py, future, exception)
+        }
+    }
+}
+
+/// `socket.gaierror(code, text)`; a system error behind EAI_SYSTEM becomes the `OSError` it is.
+fn gaierror(py: Python<'_>, error: &ResolveError) -> Raised {
+    if let Some(errno) = error.errno {
+        return error::os_error(py, &std::io::Error::from_raw_os_error(errno));
+    }
+    let make = || -> PyRes {
+        let class = Own::from(py.import("socket")?.getattr("gaierror")?);
+        let code = Own::int(py, i64::from(error.code))?;
+        call::call(py, &class, &[code, Own::str(py, &error.message)])
+    };
+    match make() {
+        Ok(instance) => crate::ffi::exception::restore(py, instance),
+        Err(raised) => raised,
+    }
+}
+
+/// The list that `socket.getaddrinfo` returns: `(family, type, proto, canonname, sockaddr)`.
+fn address_list(py: Python<'_>, found: &[AddrInfo]) -> PyRes {
+    let socket = py.import("socket")?;
+    let (families, kinds) = (socket.getattr("AddressFamily")?, socket.getattr("SocketKind")?);
+    // Numbers without a name stay numbers, as in the socket module.
+    let named = |class: &Bound<'_, PyAny>, value: i32| -> PyRes {
+        match class.call1((value,)) {
+            Ok(named) => Ok(Own::from(named)),
+            Err(_unnamed) => Own::int(py, i64::from(value)),
+        }
+    };
+    let list = pyo3::types::PyList::empty(py);
+    for info in found {
+        let row = Own::tuple(
+            py,
+            &[
+                named(&families, info.family)?,
+                named(&kinds, info.socktype)?,
+                Own::int(py, i64::from(info.protocol))?,
+                Own::str(py, &String::from_utf8_lossy(&info.canonname)),
+                convert::address_object(py, &info.addr)?,
+            ],
+        )?;
+        list.append(row.bound(py))?;
+    }
+    Ok(Own::from(list.into_any()))
+}

@@ -1,0 +1,205 @@
+//! `run_forever`, `run_until_complete`, `stop`, `close`.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use super::{Loop, signals, turn};
+use crate::engine::Engine;
+use crate::ffi::call::FunctionCell;
+use crate::ffi::{Args, Immortal, Own, PyRes, Raised, call, coroutine, exception, runtime};
+use crate::future::Future;
+use crate::names;
+use crate::task::Task;
+
+fn asyncio_function(
+    py: Python<'_>,
+    cell: &'static Immortal,
+    module: &str,
+    name: &str,
+) -> PyRes<&'static Own> {
+    cell.get_or_init(py, || Ok(Own::from(py.import(module)?.getattr(name)?)))
+}
+
+fn running_loop(py: Python<'_>) -> PyRes<Own> {
+    static GET: Immortal = Immortal::empty();
+    call::call0(py, asyncio_function(py, &GET, "asyncio.events", "_get_running_loop")?)
+}
+
+fn set_running_loop(py: Python<'_>, loop_: &Own) -> PyRes<()> {
+    static SET: Immortal = Immortal::empty();
+    let set = asyncio_function(py, &SET, "asyncio.events", "_set_running_loop")?;
+    call::call1(py, set, loop_).map(drop)
+}
+
+/// The errors of a loop that cannot be entered now, with asyncio's texts.
+fn check_can_run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    this.check_open(py)?;
+    if this.thread() != 0 {
+        return Err(Raised::new::<PyRuntimeError>(py, "This event loop is already running"));
+    }
+    if !running_loop(py)?.is_none() {
+        let text = "Cannot run the event loop while another loop is running";
+        return Err(Raised::new::<PyRuntimeError>(py, text));
+    }
+    Ok(())
+}
+
+/// What a run changes in its thread and gives back at its end.
+struct Borrowed {
+    asyncgen_hooks: Own,
+    wakeup: Option<signals::WakeupFd>,
+    suspended: Option<Own>,
+}
+
+fn set_asyncgen_hooks(py: Python<'_>, hooks: &[Own]) -> PyRes<()> {
+    static SET: Immortal = Immortal::empty();
+    let set = asyncio_function(py, &SET, "sys", "set_asyncgen_hooks")?;
+    call::call(py, set, hooks).map(drop)
+}
+
+/// Debug mode remembers where coroutines were made, for the length of a run.
+fn track_origins(py: Python<'_>, this: &Own<Loop>, on: bool) -> PyRes<()> {
+    if !this.is_debug() {
+        return Ok(());
+    }
+    let on = Own::bool(py, on);
+    call::method(py, this.as_any(), &names::TRACK_COROUTINE_ORIGINS, &[&on]).map(drop)
+}
+
+fn enter(py: Python<'_>, this: &Own<Loop>) -> PyRes<Borrowed> {
+    static GET: Immortal = Immortal::empty();
+    let get = asyncio_function(py, &GET, "sys", "get_asyncgen_hooks")?;
+    let asyncgen_hooks = call::call0(py, get)?;
+    let first = call::attribute(py, this.as_any(), &names::ASYNCGEN_FIRSTITER_HOOK)?;
+    let last = call::attribute(py, this.as_any(), &names::ASYNCGEN_FINALIZER_HOOK)?;
+    set_asyncgen_hooks(py, &[first, last])?;
+    track_origins(py, this, true)?;
+    let suspended = Engine::suspend_task(py, this.base())?;
+    set_running_loop(py, this.as_any())?;
+    this.set_thread(runtime::thread_ident());
+    let wakeup = signals::borrow_wakeup_fd(py, this)?;
+    Ok(Borrowed { asyncgen_hooks, wakeup, suspended })
+}
+
+fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
+    this.set_stopping(false);
+    this.set_thread(0);
+    if let Some(wakeup) = borrowed.wakeup {
+        wakeup.give_back(py, this);
+    }
+    Engine::forget_task(py, this.base())?;
+    set_running_loop(py, &Own::none(py))?;
+    Engine::resume_task(py, this.base(), borrowed.suspended.as_ref())?;
+    track_origins(py, this, false)?;
+    set_asyncgen_hooks(py, borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]))
+}
+
+pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    check_can_run(py, this)?;
+    let borrowed = enter(py, this)?;
+    match turn::run(py, this) {
+        Ok(()) => leave(py, this, borrowed),
+        Err(error) => {
+            let exception = error.take(py);
+            if let Err(second) = leave(py, this, borrowed) {
+                second.write_unraisable(py, Some(this.as_any()));
+            }
+            Err(exception::restore(py, exception))
+        }
+    }
+}
+
+/// The done callback of `run_until_complete`: stops the loop, except after the errors that have stopped it already.
+fn stop_when_done(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<()> {
+    let Some(future) = args.positional().first() else {
+        return Ok(());
+    };
+    let cancelled = call::method(py, future, &names::CANCELLED, &[])?;
+    if !call::truth(py, &cancelled)? {
+        let error = call::method(py, future, &names::EXCEPTION, &[])?;
+        let error = error.bound(py);
+        if error.is_instance_of::<pyo3::exceptions::PySystemExit>()
+            || error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>()
+        {
+            return Ok(());
+        }
+    }
+    this.set_stopping(true);
+    Ok(())
+}
+
+fn stopper(py: Python<'_>, this: &Own<Loop>) -> PyRes {
+    static STOP_WHEN_DONE: FunctionCell = FunctionCell::new(c"_run_until_complete_cb");
+    call::bound_function(py, this, &STOP_WHEN_DONE, stop_when_done)
+}
+
+/// A task or future for what was passed; true if it is new.
+fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Own, bool)> {
+    static ENSURE: Immortal = Immortal::empty();
+    static IS_FUTURE: Immortal = Immortal::empty();
+    if awaitable.cast::<Future>().is_some() {
+        return Ok((awaitable.clone(), false));
+    }
+    if coroutine::is_native(awaitable) && this.task_factory.is_empty() {
+        let task = Task::create(py, this.base(), awaitable, None, None, false)?;
+        return Ok((task.into_any(), true));
+    }
+    let is_future = asyncio_function(py, &IS_FUTURE, "asyncio.futures", "isfuture")?;
+    let is_future = call::truth(py, &call::call1(py, is_future, awaitable)?)?;
+    let ensure = asyncio_function(py, &ENSURE, "asyncio.tasks", "ensure_future")?;
+    let loop_ = this.as_any().clone();
+    let future =
+        call::call_with(py, ensure, &[awaitable.clone()], &[(&names::LOOP, loop_)])?;
+    Ok((future, !is_future))
+}
+
+pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes {
+    check_can_run(py, this)?;
+    let (future, is_new) = ensure_future(py, this, awaitable)?;
+    if is_new {
+        // An interrupted run leaves it pending, which is no news to the caller.
+        call::set_attribute(py, &future, &names::LOG_DESTROY_PENDING, &Own::bool(py, false))?;
+    }
+    let stop = stopper(py, this)?;
+    call::method(py, &future, &names::ADD_DONE_CALLBACK, &[&stop])?;
+    let run = run_forever(py, this);
+    let failure = run.err().map(|error| error.take(py));
+    let done = || call::truth(py, &call::method(py, &future, &names::DONE, &[])?);
+    let mut consume = || -> PyRes<()> {
+        let cancelled = call::method(py, &future, &names::CANCELLED, &[])?;
+        if is_new && done()? && !call::truth(py, &cancelled)? {
+            // The loop died of the task's own error: mark it as seen.
+            call::method(py, &future, &names::EXCEPTION, &[])?;
+        }
+        Ok(())
+    };
+    if failure.is_some() {
+        consume()?;
+    }
+    call::method(py, &future, &names::REMOVE_DONE_CALLBACK, &[&stop])?;
+    if let Some(exception) = failure {
+        return Err(exception::restore(py, exception));
+    }
+    if !done()? {
+        let text = "Event loop stopped before Future completed.";
+        return Err(Raised::new::<PyRuntimeError>(py, text));
+    }
+    call::method(py, &future, &names::RESULT, &[])
+}
+
+pub(super) fn stop(_py: Python<'_>, this: &Own<Loop>) {
+    this.set_stopping(true);
+}
+
+/// Closes; the Python side shuts the default executor down. Idempotent. Errors: `RuntimeError` while running.
+pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    if this.thread() != 0 {
+        return Err(Raised::new::<PyRuntimeError>(py, "Cannot close a running event loop"));
+    }
+    if this.is_closed() {
+        return Ok(());
+    }
+    signals::remove_all(py, this)?;
+    this.shut();
+    Ok(())
+}

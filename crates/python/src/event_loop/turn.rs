@@ -1,0 +1,136 @@
+//! One turn of the loop, on one screen.
+//!
+//! asyncio polls before every turn. A system call and a clock read a turn would cost more than a task's step, so while
+//! work is ready ferrio polls only when the poll budget (50 µs of callbacks, `core::budget`) is spent; with nothing ready,
+//! every turn polls. Turn boundaries are asyncio's: a turn runs what was ready when it began, `stop()` ends it.
+
+use ferrio_reactor::clock;
+use pyo3::prelude::*;
+
+use super::{Loop, dispatch};
+use crate::engine::{Engine, Entry, SinkRef, TaskRef};
+use crate::ffi::{Own, PyRes};
+use crate::handle::{self, Handle};
+use crate::task::{self, Task};
+use crate::names;
+
+/// Runs turns until `stop()`. Errors: `KeyboardInterrupt` and `SystemExit` of callbacks, errors of the poller; what was
+/// ready behind them stays ready.
+pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    let engine = this.base::<Engine>();
+    let mut batch = Vec::new();
+    // The first turn looks at the kernel, whatever is ready.
+    let mut look = true;
+    loop {
+        // Ask the kernel, and let what it says wake transports and watchers.
+        if look {
+            Engine::forget_task(py, engine)?;
+            let jobs = engine.poll(py, engine.patience(), &mut batch)?;
+            dispatch::batch(py, this, &mut batch, jobs)?;
+        }
+        // Run what is ready now; what these calls schedule belongs to the next turn.
+        let ready = engine.ready_len();
+        for _ in 0..ready {
+            let Some(entry) = engine.next_entry() else { break };
+            if engine.is_debug() {
+                run_watched(py, this, engine, entry)?;
+            } else {
+                run_entry(py, this, engine, entry)?;
+            }
+        }
+        if engine.is_stopping() {
+            return Engine::forget_task(py, engine);
+        }
+        look = engine.spend(ready) || engine.ready_len() == 0;
+    }
+}
+
+#[inline]
+fn run_entry(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entry) -> PyRes<()> {
+    match entry {
+        Entry::Step(task) => task::step(py, open(&task))?,
+        Entry::Wake(task) => task::wake(py, open(&task))?,
+        Entry::Call(handle) => {
+            Engine::forget_task(py, engine)?;
+            run_handle(py, &handle)?;
+        }
+        Entry::Sink(sink, sink_call) => {
+            Engine::forget_task(py, engine)?;
+            dispatch::sink_call(py, &sink, sink_call)?;
+        }
+    }
+    flush(py, this)
+}
+
+#[inline]
+fn open(task: &TaskRef) -> &Own<Task> {
+    task.0.cast::<Task>().expect("only floor 3 makes a TaskRef, from a Task")
+}
+
+#[inline]
+fn run_handle(py: Python<'_>, handle: &Own<Handle>) -> PyRes<()> {
+    match Handle::run_once(py, handle) {
+        Ok(()) => Ok(()),
+        Err(error) => complain(py, handle, error),
+    }
+}
+
+#[cold]
+fn complain(py: Python<'_>, handle: &Own<Handle>, error: crate::ffi::Raised) -> PyRes<()> {
+    if error.leaves_the_loop(py) {
+        return Err(error);
+    }
+    let exception = error.take(py);
+    handle::report(py, handle, exception)
+}
+
+/// Sends what the last callback wrote.
+#[inline]
+pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    match this.take_unflushed() {
+        None => Ok(()),
+        Some(sinks) => flush_all(py, &sinks),
+    }
+}
+
+fn flush_all(py: Python<'_>, sinks: &[SinkRef]) -> PyRes<()> {
+    for sink in sinks {
+        dispatch::flush(py, sink)?;
+    }
+    Ok(())
+}
+
+/// Debug mode: the same with a stopwatch.
+#[cold]
+fn run_watched(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    engine: &Own<Engine>,
+    entry: Entry,
+) -> PyRes<()> {
+    let shown = match &entry {
+        Entry::Step(task) | Entry::Wake(task) => Some(task.0.clone()),
+        Entry::Call(handle) => Some(handle.as_any().clone()),
+        Entry::Sink(..) => None,
+    };
+    // The handle lets go of its callback when it runs, so it is described before.
+    let text = match &shown {
+        Some(object) => object.bound(py).repr()?.to_string(),
+        None => String::new(),
+    };
+    let before = clock::now_ns();
+    let done = run_entry(py, this, engine, entry);
+    let seconds = clock::now_ns().saturating_sub(before) as f64 / 1e9;
+    done?;
+    if shown.is_some() && seconds >= this.slow_callback_duration.get() {
+        warn_slow(py, &text, seconds)?;
+    }
+    Ok(())
+}
+
+fn warn_slow(py: Python<'_>, what: &str, seconds: f64) -> PyRes<()> {
+    let logger = py.import("asyncio.log")?.getattr("logger")?;
+    let format = "Executing %s took %.3f seconds";
+    logger.call_method1(names::WARNING.text(), (format, what, seconds))?;
+    Ok(())
+}

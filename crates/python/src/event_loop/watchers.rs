@@ -1,0 +1,93 @@
+//! `add_reader`, `add_writer` and their removal, seen from Python.
+
+use std::os::fd::RawFd;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::Loop;
+use crate::engine::{Direction, Engine, Watcher};
+use crate::ffi::{Args, Own, PyRes, Raised, call};
+use crate::handle::Handle;
+use crate::names;
+
+/// A descriptor from an `int` or from an object with `fileno()`, with the errors of Python's `selectors`.
+pub(crate) fn file_descriptor(py: Python<'_>, object: &Own) -> PyRes<RawFd> {
+    let invalid = |py: Python<'_>| {
+        let shown = object.bound(py).repr().map_or_else(|_| "?".to_owned(), |r| r.to_string());
+        Raised::new::<PyValueError>(py, format!("Invalid file object: {shown}"))
+    };
+    let fd = match object.bound(py).extract::<RawFd>() {
+        Ok(fd) => fd,
+        Err(_not_an_int) => {
+            let fileno = match call::method(py, object, &names::FILENO, &[]) {
+                Ok(fileno) => fileno,
+                Err(error) if error.is::<pyo3::exceptions::PyAttributeError>(py) => {
+                    error.clear(py);
+                    return Err(invalid(py));
+                }
+                Err(error) => return Err(error),
+            };
+            fileno.bound(py).extract::<RawFd>().map_err(|_| invalid(py))?
+        }
+    };
+    if fd < 0 {
+        return Err(Raised::new::<PyValueError>(py, format!("Invalid file descriptor: {fd}")));
+    }
+    Ok(fd)
+}
+
+fn add(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+    function: &'static str,
+    direction: Direction,
+) -> PyRes<Own<Handle>> {
+    let [] = args.bind_varargs(py, function, &[&names::FD, &names::CALLBACK], &[])?;
+    let items = args.positional();
+    this.check_open(py)?;
+    let fd = file_descriptor(py, &items[0])?;
+    this.check_no_transport(py, fd)?;
+    let owner = this.as_any();
+    let handle = Handle::new(py, owner, items[1].clone(), &items[2..], None)?;
+    let watcher = Watcher::Handle(handle.clone());
+    cancel(this.watch(py, fd, direction, watcher)?);
+    Ok(handle)
+}
+
+fn cancel(watcher: Option<Watcher>) -> bool {
+    match watcher {
+        Some(Watcher::Handle(handle)) => {
+            handle.mark_cancelled();
+            true
+        }
+        Some(Watcher::Operation(_)) => true,
+        None => false,
+    }
+}
+
+fn remove(py: Python<'_>, this: &Own<Loop>, object: &Own, direction: Direction) -> PyRes<bool> {
+    if this.is_closed() {
+        return Ok(false);
+    }
+    let fd = file_descriptor(py, object)?;
+    this.check_no_transport(py, fd)?;
+    Ok(cancel(Engine::unwatch(this, py, fd, direction)?))
+}
+
+pub(super) fn add_reader(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Handle>> {
+    add(py, this, args, "add_reader", Direction::Read)
+}
+
+pub(super) fn add_writer(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Handle>> {
+    add(py, this, args, "add_writer", Direction::Write)
+}
+
+pub(super) fn remove_reader(py: Python<'_>, this: &Own<Loop>, fd: &Own) -> PyRes<bool> {
+    remove(py, this, fd, Direction::Read)
+}
+
+pub(super) fn remove_writer(py: Python<'_>, this: &Own<Loop>, fd: &Own) -> PyRes<bool> {
+    remove(py, this, fd, Direction::Write)
+}

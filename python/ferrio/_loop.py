@@ -1,0 +1,330 @@
+"""`ferrio.Loop`: the native loop under the names and coroutines of `asyncio.AbstractEventLoop`.
+
+Everything a program does often is native (`_ferrio.Loop`). Here stand the methods that asyncio defines as coroutines, and
+what runs a few times in a program's life: executors, exception reports, shutting down.
+
+Sources: the event loop reference of the asyncio documentation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import socket
+import sys
+import threading
+import traceback
+import warnings
+import weakref
+from asyncio.log import logger
+
+from . import _ferrio
+from ._connect import Connecting
+from ._serve import Serving
+
+__all__ = ("Loop",)
+
+#: Keys of an exception report whose value is a stack, and what was made there.
+_ORIGINS = {"source_traceback": "Object", "handle_traceback": "Handle"}
+
+
+def _debug_from_environment() -> bool:
+    """asyncio's rule: -X dev, or PYTHONASYNCIODEBUG unless -E."""
+    flags = sys.flags
+    return flags.dev_mode or (
+        not flags.ignore_environment and bool(os.environ.get("PYTHONASYNCIODEBUG"))
+    )
+
+
+class Reporting:
+    """The exception handler API."""
+
+    __slots__ = ()
+
+    def get_exception_handler(self):
+        """The custom exception handler, or None."""
+        return self._exception_handler
+
+    def set_exception_handler(self, handler):
+        """Set what `call_exception_handler` calls as `handler(loop, context)`; None: the default handler.
+
+        Raises TypeError if it is neither callable nor None.
+        """
+        if handler is not None and not callable(handler):
+            raise TypeError(f"A callable object or None is expected, got {handler!r}")
+        self._exception_handler = handler
+
+    def default_exception_handler(self, context):
+        """Log the context with the logger "asyncio" at level ERROR, as asyncio words it."""
+        message = context.get("message") or "Unhandled exception in event loop"
+        exception = context.get("exception")
+        exc_info = (
+            (type(exception), exception, exception.__traceback__) if exception is not None else False
+        )
+        lines = [message]
+        for key in sorted(context.keys() - {"message", "exception"}):
+            value = context[key]
+            if key in _ORIGINS:
+                stack = "".join(traceback.format_list(value)).rstrip()
+                lines.append(f"{key}: {_ORIGINS[key]} created at (most recent call last):\n{stack}")
+            else:
+                lines.append(f"{key}: {value!r}")
+        logger.error("\n".join(lines), exc_info=exc_info)
+
+    def call_exception_handler(self, context):
+        """Report a problem: to the custom handler, else to the default one. Errors in a handler are logged, not raised."""
+        handler = self._exception_handler
+        if handler is None:
+            self._try_default_handler(context)
+            return
+        try:
+            run = self._context_of(context)
+            if run is not None:
+                run(handler, self, context)
+            else:
+                handler(self, context)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as exc:
+            self._try_default_handler(
+                {
+                    "message": "Unhandled error in exception handler",
+                    "exception": exc,
+                    "context": context,
+                },
+                "Exception in default exception handler while handling an unexpected error "
+                "in custom exception handler",
+            )
+
+    def _try_default_handler(self, context, otherwise="Exception in default exception handler"):
+        try:
+            self.default_exception_handler(context)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException:
+            # Overridden by a subclass, or the logging machinery is broken: this is the last resort.
+            logger.error(otherwise, exc_info=True)
+
+    @staticmethod
+    def _context_of(context):
+        """`run` of the contextvars context that the failing task, future or handle belongs to."""
+        thing = context.get("task") or context.get("future") or context.get("handle")
+        get_context = getattr(thing, "get_context", None)
+        found = get_context() if get_context is not None else None
+        return getattr(found, "run", None)
+
+
+class Executing:
+    """Blocking work in other threads and processes; name resolution."""
+
+    __slots__ = ()
+
+    def run_in_executor(self, executor, func, *args):
+        """Run `func(*args)` in the executor (None: the default thread pool); a future of the result."""
+        self._check_closed()
+        if self._debug:
+            self._check_callback(func, "run_in_executor")
+        if executor is None:
+            self._check_default_executor()
+            executor = self._default_executor
+            if executor is None:
+                executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+                self._default_executor = executor
+        return asyncio.wrap_future(executor.submit(func, *args), loop=self)
+
+    def set_default_executor(self, executor):
+        """Set the executor for `run_in_executor(None, …)`. Raises TypeError unless it is a ThreadPoolExecutor."""
+        if not isinstance(executor, concurrent.futures.ThreadPoolExecutor):
+            raise TypeError("executor must be ThreadPoolExecutor instance")
+        self._default_executor = executor
+
+    def _check_default_executor(self):
+        if self._executor_shutdown_called:
+            raise RuntimeError("Executor shutdown has been called")
+
+    @staticmethod
+    def _check_callback(callback, method):
+        if asyncio.iscoroutine(callback) or asyncio.iscoroutinefunction(callback):
+            raise TypeError(f"coroutines cannot be used with {method}()")
+        if not callable(callback):
+            raise TypeError(f"a callable object was expected by {method}(), got {callback!r}")
+
+    async def shutdown_default_executor(self, timeout=None):
+        """Wait until the default executor's threads have ended; after `timeout` seconds warn and stop waiting."""
+        self._executor_shutdown_called = True
+        if self._default_executor is None:
+            return
+        future = self.create_future()
+        thread = threading.Thread(target=self._shut_executor, args=(future,))
+        thread.start()
+        try:
+            if timeout is None:
+                await future
+            else:
+                async with asyncio.timeout(timeout):
+                    await future
+        except TimeoutError:
+            warnings.warn(
+                f"The executor did not finishing joining its threads within {timeout} seconds.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            self._default_executor.shutdown(wait=False)
+        else:
+            thread.join()
+
+    def _shut_executor(self, future):
+        try:
+            self._default_executor.shutdown(wait=True)
+        except Exception as ex:
+            self._answer_from_thread(future.set_exception, ex, future)
+        else:
+            self._answer_from_thread(future.set_result, None, future)
+
+    def _answer_from_thread(self, setter, value, future):
+        def answer():
+            if not future.done():
+                setter(value)
+
+        if not self.is_closed():
+            self.call_soon_threadsafe(answer)
+
+    async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
+        """As `socket.getaddrinfo`, without blocking: numeric hosts are resolved at once, names in native threads."""
+        return await self._getaddrinfo(host, port, family, type, proto, flags)
+
+    async def getnameinfo(self, sockaddr, flags=0):
+        """As `socket.getnameinfo`, in a native thread."""
+        return await self._getnameinfo(sockaddr, flags)
+
+
+class SocketCalls:
+    """`sock_*`: each tries the call first and waits only where it would block."""
+
+    __slots__ = ()
+
+    async def sock_recv(self, sock, nbytes):
+        """Receive up to `nbytes` bytes; b"" at the end of the stream."""
+        return await _ferrio.sock_recv(self, sock, nbytes)
+
+    async def sock_recv_into(self, sock, buf):
+        """Receive into a writable buffer; how many bytes."""
+        return await _ferrio.sock_recv_into(self, sock, buf)
+
+    async def sock_sendall(self, sock, data):
+        """Send all of `data`; None."""
+        return await _ferrio.sock_sendall(self, sock, data)
+
+    async def sock_accept(self, sock):
+        """Accept a connection: `(socket, address)`, the socket non-blocking."""
+        return await _ferrio.sock_accept(self, sock)
+
+    async def sock_connect(self, sock, address):
+        """Connect; the host of an internet address is resolved first."""
+        if self._debug and sock.gettimeout() != 0:
+            raise ValueError("the socket must be non-blocking")
+        if sock.family == socket.AF_INET or sock.family == socket.AF_INET6:
+            host, port = address[:2]
+            found = await self.getaddrinfo(
+                host, port, family=sock.family, type=sock.type, proto=sock.proto
+            )
+            address = found[0][4]
+        return await _ferrio.sock_connect(self, sock, address)
+
+
+class Closing:
+    """Asynchronous generators, and the end of the loop."""
+
+    __slots__ = ()
+
+    def _asyncgen_firstiter_hook(self, agen):
+        if self._asyncgens_shutdown_called:
+            warnings.warn(
+                f"asynchronous generator {agen!r} was scheduled after "
+                "loop.shutdown_asyncgens() call",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+        self._asyncgens.add(agen)
+
+    def _asyncgen_finalizer_hook(self, agen):
+        self._asyncgens.discard(agen)
+        if not self.is_closed():
+            self.call_soon_threadsafe(self.create_task, agen.aclose())
+
+    async def shutdown_asyncgens(self):
+        """Close every asynchronous generator that is still suspended; errors go to the exception handler."""
+        self._asyncgens_shutdown_called = True
+        if not self._asyncgens:
+            return
+        closing = list(self._asyncgens)
+        self._asyncgens.clear()
+        results = await asyncio.gather(*[agen.aclose() for agen in closing], return_exceptions=True)
+        for result, agen in zip(results, closing):
+            if isinstance(result, Exception):
+                self.call_exception_handler(
+                    {
+                        "message": "an error occurred during closing of "
+                        f"asynchronous generator {agen!r}",
+                        "exception": result,
+                        "asyncgen": agen,
+                    }
+                )
+
+    def close(self):
+        """Close the loop: drop what is scheduled, release its descriptors, let the default executor go. Idempotent.
+
+        Raises RuntimeError while the loop runs.
+        """
+        closed = self.is_closed()
+        self._close()
+        if closed:
+            return
+        self._executor_shutdown_called = True
+        executor = self._default_executor
+        if executor is not None:
+            self._default_executor = None
+            executor.shutdown(wait=False)
+
+    def set_debug(self, enabled):
+        """Switch debug mode; in a running loop also the tracking of where coroutines are made."""
+        self._set_debug(enabled)
+        if self.is_running():
+            self.call_soon_threadsafe(self._track_coroutine_origins, enabled)
+
+    def _track_coroutine_origins(self, enabled):
+        if bool(enabled) == (self._origin_depth_before is not None):
+            return
+        if enabled:
+            self._origin_depth_before = sys.get_coroutine_origin_tracking_depth()
+            sys.set_coroutine_origin_tracking_depth(asyncio.constants.DEBUG_STACK_DEPTH)
+        else:
+            sys.set_coroutine_origin_tracking_depth(self._origin_depth_before)
+            self._origin_depth_before = None
+
+
+class Loop(
+    _ferrio.Loop,
+    Reporting,
+    Executing,
+    SocketCalls,
+    Connecting,
+    Serving,
+    Closing,
+    asyncio.AbstractEventLoop,
+):
+    """An asyncio event loop whose running, scheduling, tasks, futures and transports are native."""
+
+    __module__ = "ferrio"
+
+    def __init__(self):
+        self._exception_handler = None
+        self._default_executor = None
+        self._executor_shutdown_called = False
+        self._asyncgens = weakref.WeakSet()
+        self._asyncgens_shutdown_called = False
+        self._origin_depth_before = None
+        if _debug_from_environment():
+            self._set_debug(True)
