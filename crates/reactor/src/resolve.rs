@@ -27,6 +27,11 @@ pub struct AddrInfo {
     pub addr: SockAddr,
 }
 
+/// Flag of `Query`: the host is a number, do not ask anybody.
+pub const AI_NUMERICHOST: i32 = libc::AI_NUMERICHOST;
+/// Socket type of `Query`: datagrams.
+pub const SOCK_DGRAM: i32 = libc::SOCK_DGRAM;
+
 /// Why a look-up failed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ResolveError {
