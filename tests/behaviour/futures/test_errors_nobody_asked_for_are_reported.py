@@ -1,0 +1,166 @@
+"""A future that dies with an exception nobody retrieved tells the loop's exception handler."""
+
+import asyncio
+import gc
+
+import pytest
+
+
+def drop_failed(loop, error, touch=lambda future: None):
+    future = loop.create_future()
+    future.set_exception(error)
+    touch(future)
+    del future
+    gc.collect()
+
+
+def test_a_future_is_reported_when_it_dies(loop, reported):
+    loop.set_exception_handler(reported)
+    drop_failed(loop, ValueError("lost"))
+    (context,) = reported
+    assert context["message"] == "Future exception was never retrieved"
+    assert str(context["exception"]) == "lost"
+    assert isinstance(context["future"], asyncio.Future)
+
+
+def test_a_task_is_reported_under_its_own_name(loop, reported):
+    loop.set_exception_handler(reported)
+
+    async def fail():
+        raise ValueError("lost")
+
+    async def main():
+        asyncio.create_task(fail())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gc.collect()
+
+    loop.run_until_complete(main())
+    (context,) = reported
+    assert context["message"] == "Task exception was never retrieved"
+    assert isinstance(context["future"], asyncio.Task)
+
+
+@pytest.mark.parametrize("touch", ["result", "exception"])
+def test_asking_once_is_enough(loop, reported, touch):
+    loop.set_exception_handler(reported)
+
+    def ask(future):
+        try:
+            getattr(future, touch)()
+        except ValueError:
+            pass
+
+    drop_failed(loop, ValueError(), ask)
+    assert reported == []
+
+
+def test_awaiting_is_asking(loop, reported):
+    loop.set_exception_handler(reported)
+
+    async def main():
+        future = loop.create_future()
+        future.set_exception(ValueError())
+        with pytest.raises(ValueError):
+            await future
+
+    loop.run_until_complete(main())
+    gc.collect()
+    assert reported == []
+
+
+def test_adding_a_callback_is_not_asking(loop, reported):
+    loop.set_exception_handler(reported)
+    future = loop.create_future()
+    future.add_done_callback(lambda f: None)
+    future.set_exception(ValueError("lost"))
+    loop.stop()
+    loop.run_forever()
+    del future
+    gc.collect()
+    assert reported.messages == ["Future exception was never retrieved"]
+
+
+def test_log_traceback_can_only_be_switched_off(loop, reported):
+    loop.set_exception_handler(reported)
+    future = loop.create_future()
+    future.set_exception(ValueError())
+    assert future._log_traceback is True
+    with pytest.raises(ValueError, match="_log_traceback can only be set to False"):
+        future._log_traceback = True
+    future._log_traceback = False
+    del future
+    gc.collect()
+    assert reported == []
+
+
+def test_cancelled_and_finished_futures_die_silently(loop, reported):
+    loop.set_exception_handler(reported)
+    cancelled, finished, pending = (loop.create_future() for _ in range(3))
+    cancelled.cancel()
+    finished.set_result(1)
+    del cancelled, finished, pending
+    gc.collect()
+    assert reported == []
+
+
+def test_the_log_has_the_traceback(loop, log):
+    async def fail():
+        raise ValueError("in the log")
+
+    async def main():
+        asyncio.create_task(fail())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gc.collect()
+
+    loop.run_until_complete(main())
+    (record,) = log.records
+    assert record.getMessage().startswith("Task exception was never retrieved\nfuture: <Task finished name='Task-")
+    assert record.exc_info[0] is ValueError
+
+
+def test_in_debug_mode_it_says_where_the_future_was_made(loop, reported):
+    loop.set_debug(True)
+    loop.set_exception_handler(reported)
+    drop_failed(loop, ValueError())
+    assert reported[0]["source_traceback"]
+
+
+def test_a_handler_that_raises_at_that_moment_is_survived(loop, log):
+    def handler(loop, context):
+        raise OSError("handler is broken")
+
+    loop.set_exception_handler(handler)
+    drop_failed(loop, ValueError())
+    assert "Unhandled error in exception handler" in log.text
+    assert loop.run_until_complete(asyncio.sleep(0, 1)) == 1
+
+
+def test_a_failed_future_in_a_cycle_is_reported_too(loop, reported):
+    loop.set_exception_handler(reported)
+    future = loop.create_future()
+    future.me = future
+    future.set_exception(ValueError())
+    del future
+    gc.collect()
+    assert reported.messages == ["Future exception was never retrieved"]
+
+
+def test_it_can_be_kept_alive_by_the_handler(loop):
+    kept = []
+    loop.set_exception_handler(lambda loop, context: kept.append(context["future"]))
+    drop_failed(loop, ValueError("kept"))
+    (future,) = kept
+    assert future.done()
+    assert str(future.exception()) == "kept"
+
+
+def test_after_the_loop_was_closed(loop, reported):
+    loop.set_exception_handler(reported)
+    future = loop.create_future()
+    future.set_exception(ValueError())
+    loop.close()
+    del future
+    gc.collect()
+    assert reported.messages == ["Future exception was never retrieved"]

@@ -1,0 +1,212 @@
+"""current_task and all_tasks answer right at every moment, for this loop and for others."""
+
+import asyncio
+
+import pytest
+
+
+async def forever():
+    await asyncio.get_running_loop().create_future()
+
+
+async def cancel(*tasks):
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def test_current_task_is_the_one_that_runs(run):
+    async def child():
+        first = asyncio.current_task()
+        await asyncio.sleep(0)
+        assert asyncio.current_task() is first
+        return first
+
+    async def main():
+        me = asyncio.current_task()
+        assert me.get_coro() is coro
+        task = asyncio.create_task(child())
+        assert asyncio.current_task() is me
+        assert await task is task
+        assert asyncio.current_task() is me
+
+    coro = main()
+    run(coro)
+
+
+def test_current_task_is_none_in_a_callback(loop):
+    seen = []
+    loop.call_soon(lambda: seen.append(asyncio.current_task()))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert seen == [None]
+
+
+def test_current_task_outside_of_a_loop(loop):
+    with pytest.raises(RuntimeError, match="^no running event loop$"):
+        asyncio.current_task()
+    assert asyncio.current_task(loop) is None
+
+
+def test_current_task_is_cleared_when_a_task_raises(loop):
+    async def fail():
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        loop.run_until_complete(fail())
+    assert asyncio.current_task(loop) is None
+
+
+def test_current_task_of_another_loop(loop, loop_factory):
+    other = loop_factory()
+
+    async def main():
+        assert asyncio.current_task(other) is None
+        assert asyncio.current_task(loop) is asyncio.current_task()
+
+    loop.run_until_complete(main())
+    other.close()
+
+
+def test_current_task_during_a_done_callback_and_a_del(run):
+    seen = []
+
+    class Watcher:
+        def __del__(self):
+            seen.append(asyncio.current_task())
+
+    async def child():
+        watcher = Watcher()
+        del watcher
+        return asyncio.current_task()
+
+    async def main():
+        task = asyncio.create_task(child())
+        assert await task is task
+        assert seen == [task]
+
+    run(main())
+
+
+def test_all_tasks(run):
+    async def main():
+        me = asyncio.current_task()
+        assert asyncio.all_tasks() == {me}
+        tasks = {asyncio.create_task(forever()) for _ in range(10)}
+        assert asyncio.all_tasks() == tasks | {me}
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks(asyncio.get_running_loop()) == tasks | {me}
+        await cancel(*tasks)
+        assert asyncio.all_tasks() == {me}
+
+    run(main())
+
+
+def test_all_tasks_from_outside(loop):
+    assert asyncio.all_tasks(loop) == set()
+    task = loop.create_task(forever())
+    assert asyncio.all_tasks(loop) == {task}
+    loop.run_until_complete(cancel_in(task))
+    assert asyncio.all_tasks(loop) == set()
+    with pytest.raises(RuntimeError, match="^no running event loop$"):
+        asyncio.all_tasks()
+
+
+async def cancel_in(task):
+    await cancel(task)
+
+
+def test_all_tasks_is_per_loop(loop, loop_factory):
+    other = loop_factory()
+    mine, theirs = loop.create_task(forever()), other.create_task(forever())
+    assert asyncio.all_tasks(loop) == {mine}
+    assert asyncio.all_tasks(other) == {theirs}
+    loop.run_until_complete(cancel_in(mine))
+    other.run_until_complete(cancel_in(theirs))
+    other.close()
+
+
+def test_all_tasks_is_a_snapshot_that_can_be_changed(run):
+    async def main():
+        tasks = asyncio.all_tasks()
+        tasks.clear()
+        assert len(asyncio.all_tasks()) == 1
+
+    run(main())
+
+
+def test_stdlib_and_own_tasks_are_both_listed(loop):
+    async def main():
+        stdlib = asyncio.Task(forever(), loop=loop)
+        own = loop.create_task(forever())
+        assert asyncio.all_tasks() == {stdlib, own, asyncio.current_task()}
+        await cancel(stdlib, own)
+
+    loop.run_until_complete(main())
+
+
+def test_a_stdlib_task_is_current_while_it_runs(loop):
+    async def child():
+        return asyncio.current_task()
+
+    async def main():
+        stdlib = asyncio.Task(child(), loop=loop)
+        assert await stdlib is stdlib
+
+    loop.run_until_complete(main())
+
+
+def test_all_tasks_called_from_another_thread(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        tasks = {asyncio.create_task(forever()) for _ in range(100)}
+        seen = await asyncio.to_thread(asyncio.all_tasks, loop)
+        assert tasks < seen
+        await cancel(*tasks)
+
+    run(main())
+
+
+def test_documented_hooks_for_third_party_tasks(loop):
+    """_register_task, _enter_task, _leave_task and _unregister_task are the extension interface of asyncio."""
+
+    class Foreign:
+        def done(self):
+            return False
+
+        def get_loop(self):
+            return loop
+
+        _loop = loop
+
+    foreign = Foreign()
+    asyncio._register_task(foreign)
+    try:
+        assert foreign in asyncio.all_tasks(loop)
+    finally:
+        asyncio._unregister_task(foreign)
+    assert foreign not in asyncio.all_tasks(loop)
+    seen = []
+
+    def step():
+        asyncio._enter_task(loop, foreign)
+        seen.append(asyncio.current_task())
+        asyncio._leave_task(loop, foreign)
+        seen.append(asyncio.current_task())
+
+    loop.call_soon(step)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert seen == [foreign, None]
+
+
+def test_enter_task_inside_a_running_task_is_refused(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with pytest.raises(RuntimeError, match="Cannot enter into task "):
+            asyncio._enter_task(loop, object())
+        with pytest.raises(RuntimeError, match="Leaving task |Invalid attempt to leave task "):
+            asyncio._leave_task(loop, object())
+        assert asyncio.current_task() is not None
+
+    run(main())
