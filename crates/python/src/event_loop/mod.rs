@@ -18,7 +18,6 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
@@ -96,11 +95,7 @@ impl Class for Loop {
 
 fn warn_unclosed(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     let text = format!("unclosed event loop {}", this.as_any().bound(py).repr()?);
-    let category = py.get_type::<PyResourceWarning>();
-    let kwargs = pyo3::types::PyDict::new(py);
-    kwargs.set_item("source", this.as_any().bound(py))?;
-    py.import("warnings")?.getattr("warn")?.call((text, category), Some(&kwargs))?;
-    Ok(())
+    ffi::exception::resource_warning(py, this.as_any(), &text)
 }
 
 /// `<Loop running=False closed=False debug=False>`

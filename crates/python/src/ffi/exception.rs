@@ -88,6 +88,18 @@ pub fn take_stop_iteration(py: Python<'_>, error: Raised) -> PyRes {
     }
 }
 
+/// `warnings.warn(text, ResourceWarning, source=source)`. Works while the interpreter shuts down; a filter may make
+/// it an error.
+pub fn resource_warning(py: Python<'_>, source: &Own, text: &str) -> PyRes<()> {
+    let text = text.replace('%', "%%").replace('\0', " ");
+    let text = std::ffi::CString::new(text).expect("NULs were replaced");
+    // SAFETY: a live object and a format without conversions.
+    match unsafe { ffi::PyErr_ResourceWarning(source.as_ptr(), 1, text.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Raised::already_set(py)),
+    }
+}
+
 impl Own {
     /// Takes over a reference where null means "nothing", without an error.
     unsafe fn from_owned_ptr_or_none(py: Python<'_>, ptr: *mut ffi::PyObject) -> Option<Own> {

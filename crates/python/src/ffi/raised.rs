@@ -88,7 +88,9 @@ impl Raised {
 impl From<PyErr> for Raised {
     #[cold]
     fn from(error: PyErr) -> Self {
-        Python::attach(|py| error.restore(py));
+        // SAFETY: this crate meets a `PyErr` only in functions that Python has called. `Python::attach` would do, but it
+        // refuses while the interpreter shuts down, when finalizers still run.
+        error.restore(unsafe { Python::assume_attached() });
         Self(())
     }
 }
@@ -96,6 +98,7 @@ impl From<PyErr> for Raised {
 impl From<Raised> for PyErr {
     #[cold]
     fn from(_: Raised) -> Self {
-        Python::attach(PyErr::fetch)
+        // SAFETY: as above.
+        PyErr::fetch(unsafe { Python::assume_attached() })
     }
 }
