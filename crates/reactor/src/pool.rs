@@ -7,7 +7,7 @@
 //! # After a fork
 //!
 //! The child has the pool's memory but none of its threads, and its lock may be held by a thread
-//! that does not exist there. So each generation has a [`Crew`] of its own, and the child leaves
+//! that does not exist there. So each generation has a crew of its own, and the child leaves
 //! the parent's where it lies: not unlocked, not freed, its jobs not dropped.
 
 use std::collections::VecDeque;
