@@ -1,0 +1,326 @@
+"""loop.sock_*: whole transfers, waiting in the middle, cancellation in the middle, and what they refuse."""
+
+import asyncio
+import socket
+
+import pytest
+
+
+@pytest.fixture
+def ends():
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    right.setblocking(False)
+    yield left, right
+    left.close()
+    right.close()
+
+
+async def settle():
+    for _ in range(3):
+        await asyncio.sleep(0.0005)
+
+
+def test_recv_of_what_is_there(run, ends):
+    left, right = ends
+
+    async def main():
+        right.send(b"hello")
+        return await asyncio.get_running_loop().sock_recv(left, 100)
+
+    assert run(main()) == b"hello"
+
+
+def test_recv_waits(run, ends):
+    left, right = ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.002, right.send, b"later")
+        assert await loop.sock_recv(left, 3) == b"lat"
+        assert await loop.sock_recv(left, 3) == b"er"
+        right.close()
+        assert await loop.sock_recv(left, 3) == b""
+
+    run(main())
+
+
+def test_recv_into(run, ends):
+    left, right = ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        buffer = bytearray(10)
+        loop.call_later(0.002, right.send, b"later")
+        assert await loop.sock_recv_into(left, buffer) == 5
+        assert buffer == b"later\0\0\0\0\0"
+        right.send(b"xy")
+        assert await loop.sock_recv_into(left, memoryview(buffer)[8:]) == 2
+        assert buffer == b"later\0\0\0xy"
+        right.close()
+        assert await loop.sock_recv_into(left, buffer) == 0
+
+    run(main())
+
+
+def test_sendall_big(run, ends):
+    left, right = ends
+    data = bytes(range(256)) * 20_000
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        sending = asyncio.create_task(loop.sock_sendall(left, data))
+        got = bytearray()
+        while len(got) < len(data):
+            got += await loop.sock_recv(right, 100_000)
+        assert await sending is None
+        assert got == data
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_sendall_takes_bytes_like_objects(run, ends, kind):
+    left, right = ends
+
+    async def main():
+        await asyncio.get_running_loop().sock_sendall(left, kind(b"data"))
+        await asyncio.get_running_loop().sock_sendall(left, kind(b""))
+
+    run(main())
+    assert right.recv(100) == b"data"
+
+
+def test_sendall_of_something_else(run, ends):
+    async def main():
+        for junk in ("text", 3, None):
+            with pytest.raises(TypeError):
+                await asyncio.get_running_loop().sock_sendall(ends[0], junk)
+
+    run(main())
+
+
+def test_connect_and_accept(run, listener):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            accepting = asyncio.create_task(loop.sock_accept(listener))
+            await settle()
+            assert await loop.sock_connect(client, listener.getsockname()) is None
+            conn, address = await accepting
+            with conn:
+                assert address == client.getsockname()
+                assert conn.gettimeout() == 0
+                await loop.sock_sendall(client, b"ping")
+                assert await loop.sock_recv(conn, 10) == b"ping"
+
+    run(main())
+
+
+def test_connect_refused(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with socket.socket() as closed, socket.socket() as client:
+            closed.bind(("127.0.0.1", 0))
+            client.setblocking(False)
+            with pytest.raises(ConnectionRefusedError):
+                await loop.sock_connect(client, closed.getsockname())
+
+    run(main())
+
+
+def test_connect_unix(run, tmp_path):
+    path = str(tmp_path / "socket")
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+            server.bind(path)
+            server.listen()
+            server.setblocking(False)
+            client.setblocking(False)
+            await loop.sock_connect(client, path)
+            conn, _ = await loop.sock_accept(server)
+            conn.close()
+
+    run(main())
+
+
+def test_connect_by_name(run, listener):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, ("localhost", listener.getsockname()[1]))
+            conn, _ = await loop.sock_accept(listener)
+            conn.close()
+
+    run(main())
+
+
+def test_a_cancelled_recv_loses_nothing(run, ends):
+    left, right = ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            task = asyncio.create_task(loop.sock_recv(left, 10))
+            await settle()
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+        right.send(b"kept")
+        assert await loop.sock_recv(left, 10) == b"kept"
+        assert loop.remove_reader(left) is False
+
+    run(main())
+
+
+def test_a_cancelled_sendall_stops_in_the_middle(run, ends):
+    left, right = ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(loop.sock_sendall(left, b"x" * 20_000_000))
+        await settle()
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        got = 0
+        while True:
+            try:
+                got += len(right.recv(1_000_000))
+            except BlockingIOError:
+                break
+        await settle()
+        assert 0 < got < 20_000_000
+        with pytest.raises(BlockingIOError):
+            right.recv(1)
+        await loop.sock_sendall(left, b"again")
+        assert await loop.sock_recv(right, 10) == b"again"
+
+    run(main())
+
+
+def test_a_cancelled_accept_and_a_cancelled_connect(run, listener):
+    async def main():
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(loop.sock_accept(listener))
+        await settle()
+        task.cancel()
+        await asyncio.wait([task])
+        client = socket.create_connection(listener.getsockname())
+        conn, _ = await loop.sock_accept(listener)
+        conn.close()
+        client.close()
+
+    run(main())
+
+
+def test_the_socket_closed_while_a_recv_was_cancelled(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(10):
+            left, right = socket.socketpair()
+            left.setblocking(False)
+            task = asyncio.create_task(loop.sock_recv(left, 10))
+            await settle()
+            task.cancel()
+            left.close()
+            right.close()
+            await asyncio.wait([task])
+
+    run(main())
+
+
+def test_both_directions_of_one_socket_at_once(run, ends):
+    left, right = ends
+    data = b"x" * 2_000_000
+
+    async def receive(loop, sock):
+        got = 0
+        while got < len(data):
+            got += len(await loop.sock_recv(sock, 65_536))
+        return got
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(
+            loop.sock_sendall(left, data), loop.sock_sendall(right, data), receive(loop, left), receive(loop, right)
+        )
+
+    assert run(main()) == [None, None, len(data), len(data)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda loop, sock: loop.sock_recv(sock, 1),
+        lambda loop, sock: loop.sock_recv_into(sock, bytearray(1)),
+        lambda loop, sock: loop.sock_sendall(sock, b"x"),
+        lambda loop, sock: loop.sock_accept(sock),
+        lambda loop, sock: loop.sock_connect(sock, ("127.0.0.1", 1)),
+    ],
+)
+def test_a_blocking_socket_is_refused_in_debug_mode(run, call):
+    async def main():
+        with socket.socket() as sock:
+            with pytest.raises(ValueError, match="^the socket must be non-blocking$"):
+                await call(asyncio.get_running_loop(), sock)
+
+    run(main(), debug=True)
+
+
+def test_a_closed_socket(run):
+    async def main():
+        sock = socket.socket()
+        sock.setblocking(False)
+        sock.close()
+        with pytest.raises(OSError):
+            await asyncio.get_running_loop().sock_recv(sock, 10)
+
+    run(main())
+
+
+def test_an_unconnected_socket(run):
+    async def main():
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            with pytest.raises(OSError):
+                await asyncio.get_running_loop().sock_recv(sock, 10)
+
+    run(main())
+
+
+def test_a_reset_is_an_exception(run, listener):
+    import struct
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        client = socket.create_connection(listener.getsockname())
+        conn, _ = await loop.sock_accept(listener)
+        waiting = asyncio.create_task(loop.sock_recv(conn, 10))
+        await settle()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        with pytest.raises(ConnectionResetError):
+            await waiting
+        conn.close()
+
+    run(main())
+
+
+def test_the_socket_of_a_transport_is_refused(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        left, right = socket.socketpair()
+        left.setblocking(False)
+        transport, _ = await loop.create_unix_connection(asyncio.Protocol, sock=left)
+        with pytest.raises(RuntimeError, match="is used by transport"):
+            await loop.sock_recv(left, 10)
+        transport.abort()
+        await asyncio.sleep(0.001)
+        right.close()
+
+    run(main())
