@@ -1,4 +1,5 @@
-"""Every behaviour test runs twice with one body: on stock asyncio (id "asyncio") and on ferrio (id "ferrio").
+"""Every behaviour test runs twice with one body: on stock asyncio (id "asyncio") and on ferrio (id
+"ferrio").
 
 A test that the stock loop fails is a wrong test; a test that only ferrio fails is a bug in ferrio.
 Around each test stand three guards: a watchdog against hangs, a count of open file descriptors, and
@@ -20,7 +21,8 @@ import pytest
 # No test is judged by how long it takes; this only turns a hang into a traceback and a red run.
 WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "180"))
 
-# Without ferrio the run fails here with its ImportError: half a comparison must not look like a whole one.
+# Without ferrio the run fails here with its ImportError: half a comparison must not look like a
+# whole one.
 ONLY_STOCK = os.environ.get("FERRIO_ONLY_STOCK") == "1"
 if not ONLY_STOCK:
     import ferrio
@@ -42,19 +44,28 @@ def pytest_configure(config):
     """Keep the real stderr for the watchdog, and make an unraisable exception an error."""
     global _watchdog_fd
     _watchdog_fd = os.dup(2)
-    config.addinivalue_line("markers", "keeps_fds: the test leaves process-wide descriptors open by design")
+    _warm_up()
+    config.addinivalue_line(
+        "markers", "keeps_fds: the test leaves process-wide descriptors open by design"
+    )
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnraisableExceptionWarning")
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
 
 
 def _flavours():
     stock = types.SimpleNamespace(
-        name="asyncio", new_event_loop=asyncio.new_event_loop, Future=asyncio.Future, Task=asyncio.Task
+        name="asyncio",
+        new_event_loop=asyncio.new_event_loop,
+        Future=asyncio.Future,
+        Task=asyncio.Task,
     )
     yield stock
     if not ONLY_STOCK:
         yield types.SimpleNamespace(
-            name="ferrio", new_event_loop=ferrio.new_event_loop, Future=ferrio.Future, Task=ferrio.Task
+            name="ferrio",
+            new_event_loop=ferrio.new_event_loop,
+            Future=ferrio.Future,
+            Task=ferrio.Task,
         )
 
 
@@ -109,15 +120,21 @@ def reported():
 
 @pytest.fixture
 def script(flavour, tmp_path):
-    """Run a program in a fresh interpreter; ``run`` and ``new_event_loop`` are of the loop under test."""
+    """Run a program in a fresh interpreter; ``run`` and ``new_event_loop`` are of the loop under
+    test."""
 
     def script(body, *args, check=True, **kwargs):
         path = tmp_path / "program.py"
-        head = _SCRIPT_HEAD.format(watchdog=WATCHDOG_SECONDS, module=flavour.name, exports="Future, Task")
+        head = _SCRIPT_HEAD.format(
+            watchdog=WATCHDOG_SECONDS, module=flavour.name, exports="Future, Task"
+        )
         path.write_text(head + textwrap.dedent(body))
         done = subprocess.run(
             [sys.executable, *kwargs.pop("flags", ()), str(path), *args],
-            capture_output=True, text=True, cwd=tmp_path, **kwargs,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            **kwargs,
         )
         if check:
             assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -138,7 +155,11 @@ def _quiet(request, caplog):
     yield
     if "log" not in request.fixturenames:
         for phase in ("setup", "call"):
-            loud = [r for r in caplog.get_records(phase) if r.name == "asyncio" and r.levelno >= logging.ERROR]
+            loud = [
+                r
+                for r in caplog.get_records(phase)
+                if r.name == "asyncio" and r.levelno >= logging.ERROR
+            ]
             assert not loud, [record.getMessage() for record in loud]
 
 
@@ -152,7 +173,6 @@ def _open_fds():
     return found
 
 
-@pytest.fixture(scope="session", autouse=True)
 def _warm_up():
     """Descriptors that live as long as the process are opened before the first count."""
     for flavour in _flavours():
@@ -162,7 +182,7 @@ def _warm_up():
 
 
 @pytest.fixture(autouse=True)
-def _guards(request, _warm_up):
+def _guards(request):
     """The watchdog and the descriptor count; set up first, torn down last."""
     before = _open_fds()
     faulthandler.dump_traceback_later(WATCHDOG_SECONDS, exit=True, file=_watchdog_fd)

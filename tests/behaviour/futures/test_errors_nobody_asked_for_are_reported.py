@@ -116,7 +116,9 @@ def test_the_log_has_the_traceback(loop, log):
 
     loop.run_until_complete(main())
     (record,) = log.records
-    assert record.getMessage().startswith("Task exception was never retrieved\nfuture: <Task finished name='Task-")
+    assert record.getMessage().startswith(
+        "Task exception was never retrieved\nfuture: <Task finished name='Task-"
+    )
     assert record.exc_info[0] is ValueError
 
 

@@ -1,4 +1,5 @@
-"""Done callbacks run once, one turn later, in the order they were added, with the future as argument."""
+"""Done callbacks run once, one turn later, in the order they were added, with the future as
+argument."""
 
 import asyncio
 import functools

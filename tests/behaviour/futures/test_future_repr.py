@@ -43,7 +43,9 @@ def future_shapes(loop):
     failed.exception()
     cancelled.cancel("message")
     long.set_result("x" * 1000)
-    return [shape(future) for future in (pending, one, two, many, finished, failed, cancelled, long)]
+    return [
+        shape(future) for future in (pending, one, two, many, finished, failed, cancelled, long)
+    ]
 
 
 def recursive_shape(loop):

@@ -1,4 +1,5 @@
-"""A future is pending until it has one result, one exception, or is cancelled; then it never changes."""
+"""A future is pending until it has one result, one exception, or is cancelled; then it never
+changes."""
 
 import asyncio
 
@@ -61,11 +62,15 @@ def test_only_exceptions_are_exceptions(future, junk):
 
 
 def test_stop_iteration_cannot_be_raised_into_a_future(future):
-    """PEP 479: a StopIteration would end the awaiting coroutine. Since 3.12 it arrives as the RuntimeError's cause."""
+    """PEP 479: a StopIteration would end the awaiting coroutine. Since 3.12 it arrives as the
+    RuntimeError's cause."""
     try:
         future.set_exception(StopIteration)
     except TypeError as error:
-        assert str(error) == "StopIteration interacts badly with generators and cannot be raised into a Future"
+        assert (
+            str(error)
+            == "StopIteration interacts badly with generators and cannot be raised into a Future"
+        )
         future.cancel()
     else:
         error = future.exception()

@@ -1,4 +1,5 @@
-"""Futures and tasks can be weakly referenced, die when nobody holds them, and take part in garbage collection."""
+"""Futures and tasks can be weakly referenced, die when nobody holds them, and take part in garbage
+collection."""
 
 import asyncio
 import gc
@@ -18,7 +19,9 @@ def test_a_future_dies_with_its_last_reference(loop):
         gc.enable()
 
 
-@pytest.mark.parametrize("finish", [lambda f: None, lambda f: f.set_result(f), lambda f: f.cancel()])
+@pytest.mark.parametrize(
+    "finish", [lambda f: None, lambda f: f.set_result(f), lambda f: f.cancel()]
+)
 def test_a_future_in_a_cycle_with_itself(loop, finish):
     future = loop.create_future()
     future.myself = future
@@ -234,7 +237,7 @@ def test_an_unreachable_loop_is_collected(loop_factory):
         loop = loop_factory()
         future = loop.create_future()
         loop.call_later(1000, future.set_result, None)
-        loop.call_soon(lambda: loop)
+        loop.call_soon(lambda loop=loop: loop)
         loop.reader = future
         gone = weakref.ref(loop)
         del loop, future

@@ -1,4 +1,5 @@
-"""Async generators that were left in the middle are closed by the loop: when collected, and at shutdown."""
+"""Async generators that were left in the middle are closed by the loop: when collected, and at
+shutdown."""
 
 import asyncio
 import gc
@@ -89,7 +90,9 @@ def test_an_error_while_closing_is_reported(loop, reported):
     keep = loop.run_until_complete(main())
     loop.run_until_complete(loop.shutdown_asyncgens())
     (context,) = reported
-    assert context["message"].startswith("an error occurred during closing of asynchronous generator ")
+    assert context["message"].startswith(
+        "an error occurred during closing of asynchronous generator "
+    )
     assert context["asyncgen"] is keep
     assert str(context["exception"]) == "closing"
 

@@ -1,4 +1,5 @@
-"""Every method that would schedule, watch or run something on a closed loop says "Event loop is closed"."""
+"""Every method that would schedule, watch or run something on a closed loop says "Event loop is
+closed"."""
 
 import asyncio
 import signal
@@ -28,7 +29,6 @@ SYNCHRONOUS = {
     "add_writer": lambda loop: loop.add_writer(0, nothing),
     "add_signal_handler": lambda loop: loop.add_signal_handler(signal.SIGUSR1, nothing),
 }
-
 
 
 @pytest.mark.parametrize("name", SYNCHRONOUS)

@@ -1,4 +1,5 @@
-"""Each callback runs in its own context: what it sets is seen by nobody who did not share that context."""
+"""Each callback runs in its own context: what it sets is seen by nobody who did not share that
+context."""
 
 import asyncio
 import contextvars
@@ -32,7 +33,9 @@ def drain(loop):
 
 def test_a_callback_sees_the_context_of_its_scheduling(loop, schedule):
     seen = []
-    contextvars.copy_context().run(lambda: (VAR.set("inner"), schedule(loop, lambda: seen.append(VAR.get()))))
+    contextvars.copy_context().run(
+        lambda: (VAR.set("inner"), schedule(loop, lambda: seen.append(VAR.get())))
+    )
     schedule(loop, lambda: seen.append(VAR.get()))
     drain(loop)
     assert seen == ["inner", "unset"]
@@ -121,7 +124,9 @@ def test_a_future_callback_has_the_context_of_add_done_callback(loop):
     context.run(VAR.set, "given")
     future.add_done_callback(lambda _: seen.append(VAR.get()), context=context)
     future.add_done_callback(lambda _: seen.append(VAR.get()))
-    contextvars.copy_context().run(lambda: (VAR.set("inner"), future.add_done_callback(lambda _: seen.append(VAR.get()))))
+    contextvars.copy_context().run(
+        lambda: (VAR.set("inner"), future.add_done_callback(lambda _: seen.append(VAR.get())))
+    )
     contextvars.copy_context().run(lambda: (VAR.set("setter"), future.set_result(None)))
     run_once(loop)
     assert seen == ["given", "unset", "inner"]
@@ -134,7 +139,10 @@ def test_reader_callbacks_see_the_context_of_add_reader(loop):
     with left, right:
         seen = []
         contextvars.copy_context().run(
-            lambda: (VAR.set("adder"), loop.add_reader(left, lambda: (seen.append(VAR.get()), loop.stop())))
+            lambda: (
+                VAR.set("adder"),
+                loop.add_reader(left, lambda: (seen.append(VAR.get()), loop.stop())),
+            )
         )
         right.send(b"x")
         loop.run_forever()

@@ -1,12 +1,12 @@
-"""Debug mode: calls from the wrong thread are refused, slow callbacks are named, coroutines know their origin."""
+"""Debug mode: calls from the wrong thread are refused, slow callbacks are named, coroutines know
+their origin."""
 
 import asyncio
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-from concurrent.futures import ThreadPoolExecutor
 
 WRONG_THREAD = "^Non-thread-safe operation invoked on an event loop other than the current one$"
 
@@ -86,7 +86,11 @@ def test_a_slow_callback_is_named(loop, log):
     loop.run_forever()
     slow = [record.getMessage() for record in log.records if "slow_one" in record.getMessage()]
     assert len(slow) == 1
-    assert slow[0].startswith("Executing <Handle ") and " took 0.0" in slow[0] and slow[0].endswith(" seconds")
+    assert (
+        slow[0].startswith("Executing <Handle ")
+        and " took 0.0" in slow[0]
+        and slow[0].endswith(" seconds")
+    )
 
 
 def test_a_slow_task_step_is_named(loop, log):
@@ -97,7 +101,11 @@ def test_a_slow_task_step_is_named(loop, log):
         time.sleep(0.003)
 
     loop.run_until_complete(slow_one())
-    slow = [record.getMessage() for record in log.records if record.getMessage().startswith("Executing <Task ")]
+    slow = [
+        record.getMessage()
+        for record in log.records
+        if record.getMessage().startswith("Executing <Task ")
+    ]
     assert len(slow) == 1 and "slow_one" in slow[0]
 
 

@@ -1,6 +1,6 @@
-"""The exception handler: who gets what, what the default one writes, and what happens when it fails itself."""
+"""The exception handler: who gets what, what the default one writes, and what happens when it fails
+itself."""
 
-import asyncio
 import logging
 
 import pytest
@@ -8,7 +8,10 @@ import pytest
 
 def test_set_and_get(loop):
     assert loop.get_exception_handler() is None
-    handler = lambda loop, context: None
+
+    def handler(loop, context):
+        pass
+
     loop.set_exception_handler(handler)
     assert loop.get_exception_handler() is handler
     loop.set_exception_handler(None)
@@ -47,8 +50,14 @@ def test_the_default_handler_without_a_message(loop, log):
 def test_the_default_handler_formats_tracebacks(loop, log):
     import traceback
 
-    loop.default_exception_handler({"message": "m", "source_traceback": traceback.extract_stack(limit=1)})
-    assert log.records[0].getMessage().startswith("m\nsource_traceback: Object created at (most recent call last):\n")
+    loop.default_exception_handler(
+        {"message": "m", "source_traceback": traceback.extract_stack(limit=1)}
+    )
+    assert (
+        log.records[0]
+        .getMessage()
+        .startswith("m\nsource_traceback: Object created at (most recent call last):\n")
+    )
 
 
 def test_a_failing_callback_in_the_log(loop, log):
@@ -72,7 +81,11 @@ def test_a_handler_that_raises_is_logged_with_what_it_was_told(loop, log):
 
     loop.set_exception_handler(handler)
     loop.call_exception_handler({"message": "original"})
-    assert log.records[0].getMessage().startswith("Unhandled error in exception handler\ncontext: {'message': 'original'")
+    assert (
+        log.records[0]
+        .getMessage()
+        .startswith("Unhandled error in exception handler\ncontext: {'message': 'original'")
+    )
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

@@ -172,7 +172,9 @@ def test_shutdown_without_an_executor(run):
     run(main())
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="shutdown_default_executor(timeout) is new in 3.12")
+@pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="shutdown_default_executor(timeout) is new in 3.12"
+)
 def test_shutdown_with_a_timeout_warns(flavour, loop_factory):
     if flavour.name == "asyncio" and sys.version_info < (3, 13):
         pytest.skip("stock 3.12.1 waits without a limit")
@@ -182,7 +184,9 @@ def test_shutdown_with_a_timeout_warns(flavour, loop_factory):
     async def main():
         job = loop.run_in_executor(None, gate.wait)
         await asyncio.sleep(0)
-        with pytest.warns(RuntimeWarning, match="The executor did not finishing joining its threads within"):
+        with pytest.warns(
+            RuntimeWarning, match="The executor did not finishing joining its threads within"
+        ):
             await loop.shutdown_default_executor(timeout=0.01)
         gate.set()
         await job

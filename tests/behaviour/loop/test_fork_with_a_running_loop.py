@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-# Since 3.12 a fork with a second thread alive warns; here that thread is the watchdog of the program.
+# Since 3.12 a fork with a second thread alive warns; here that thread is the watchdog of the
+# program.
 
 CHILD = """
     import socket
@@ -124,7 +125,8 @@ def test_the_child_uses_signals_and_threads(script):
 
 
 def test_the_child_forgets_the_parents_loop(script):
-    """Dropping the inherited loop in the child must not take the parent's descriptors out of its epoll set."""
+    """Dropping the inherited loop in the child must not take the parent's descriptors out of its
+    epoll set."""
     done = script(
         fork_program(
             """

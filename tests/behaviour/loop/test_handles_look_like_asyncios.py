@@ -66,7 +66,9 @@ def test_running_a_handle_does_not_cancel_it(loop):
     assert handle.cancelled() is False
 
 
-@pytest.mark.skipif(not hasattr(asyncio.Handle, "get_context"), reason="Handle.get_context is new in 3.12")
+@pytest.mark.skipif(
+    not hasattr(asyncio.Handle, "get_context"), reason="Handle.get_context is new in 3.12"
+)
 def test_get_context(loop):
     context = contextvars.copy_context()
     assert loop.call_soon(callback, context=context).get_context() is context

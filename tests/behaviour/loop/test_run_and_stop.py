@@ -61,7 +61,9 @@ def test_run_until_complete_takes_any_awaitable(loop):
 
 @pytest.mark.parametrize("junk", [3, None, "coro", object(), [1]])
 def test_run_until_complete_refuses_what_cannot_be_awaited(loop, junk):
-    with pytest.raises(TypeError, match="An asyncio.Future, a coroutine or an awaitable is required"):
+    with pytest.raises(
+        TypeError, match="An asyncio.Future, a coroutine or an awaitable is required"
+    ):
         loop.run_until_complete(junk)
     assert not loop.is_running()
 
@@ -165,7 +167,9 @@ def test_another_loop_cannot_run_inside_a_running_one(loop, loop_factory):
     other = loop_factory()
 
     async def main():
-        with pytest.raises(RuntimeError, match="^Cannot run the event loop while another loop is running$"):
+        with pytest.raises(
+            RuntimeError, match="^Cannot run the event loop while another loop is running$"
+        ):
             other.run_until_complete(asyncio.Future(loop=other))
         assert asyncio.get_running_loop() is loop
         assert not other.is_running()
@@ -179,7 +183,9 @@ def test_a_stdlib_loop_cannot_run_inside_it_either(loop):
     other = asyncio.new_event_loop()
 
     async def main():
-        with pytest.raises(RuntimeError, match="^Cannot run the event loop while another loop is running$"):
+        with pytest.raises(
+            RuntimeError, match="^Cannot run the event loop while another loop is running$"
+        ):
             other.run_forever()
 
     loop.run_until_complete(main())

@@ -1,20 +1,26 @@
-"""Signal handlers and Ctrl-C: in an idle loop, in a busy one, under run, and everything that is refused."""
+"""Signal handlers and Ctrl-C: in an idle loop, in a busy one, under run, and everything that is
+refused."""
 
 import asyncio
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-from concurrent.futures import ThreadPoolExecutor
 
 
 def test_a_handler_is_called_in_the_loop(loop):
     seen = []
 
     def handler(*args):
-        seen.append((args, asyncio.get_running_loop() is loop, threading.current_thread() is threading.main_thread()))
+        seen.append(
+            (
+                args,
+                asyncio.get_running_loop() is loop,
+                threading.current_thread() is threading.main_thread(),
+            )
+        )
         loop.stop()
 
     loop.add_signal_handler(signal.SIGUSR1, handler, 1, "two")
@@ -89,11 +95,14 @@ def test_removing_sigint_brings_back_ctrl_c(loop):
 
 def test_pythons_own_handlers_work_without_add_signal_handler(loop):
     seen = []
-    previous = signal.signal(signal.SIGUSR1, lambda number, frame: (seen.append(number), loop.stop()))
+    previous = signal.signal(
+        signal.SIGUSR1, lambda number, frame: (seen.append(number), loop.stop())
+    )
     try:
         loop.call_later(0.002, os.kill, os.getpid(), signal.SIGUSR1)
         loop.call_later(1000, print)
-        # stop() from a Python signal handler sets the flag; the loop looks at it when the system call is interrupted.
+        # stop() from a Python signal handler sets the flag; the loop looks at it when the system
+        # call is interrupted.
         loop.call_later(0.05, loop.stop)
         loop.run_forever()
     finally:

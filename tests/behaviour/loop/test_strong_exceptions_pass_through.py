@@ -1,4 +1,5 @@
-"""KeyboardInterrupt and SystemExit leave run_forever from wherever they are raised, and the loop can be run again."""
+"""KeyboardInterrupt and SystemExit leave run_forever from wherever they are raised, and the loop
+can be run again."""
 
 import asyncio
 import socket

@@ -2,10 +2,9 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-from concurrent.futures import ThreadPoolExecutor
 
 
 def test_wakes_a_loop_that_sleeps_for_ever(loop):
@@ -148,7 +147,9 @@ def test_stop_from_another_thread_through_the_inbox(loop):
 
 def test_a_loop_can_move_to_another_thread_between_runs(loop):
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(loop.run_until_complete, asyncio.sleep(0.001, "there")).result() == "there"
+        assert (
+            pool.submit(loop.run_until_complete, asyncio.sleep(0.001, "there")).result() == "there"
+        )
     assert loop.run_until_complete(asyncio.sleep(0.001, "here")) == "here"
 
 

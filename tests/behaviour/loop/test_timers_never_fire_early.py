@@ -1,4 +1,5 @@
-"""call_later and call_at: never before their time by the loop's own clock, in order of their deadlines."""
+"""call_later and call_at: never before their time by the loop's own clock, in order of their
+deadlines."""
 
 import asyncio
 import time
@@ -131,7 +132,9 @@ def test_text_is_no_time(loop, method):
 
 def test_a_very_long_delay_neither_fires_nor_overflows(loop):
     seen = []
-    handles = [loop.call_later(delay, seen.append, delay) for delay in (1e6, 1e9, 1e12, float("inf"))]
+    handles = [
+        loop.call_later(delay, seen.append, delay) for delay in (1e6, 1e9, 1e12, float("inf"))
+    ]
     assert loop.run_until_complete(asyncio.sleep(0.002, "woke")) == "woke"
     assert seen == []
     for handle in handles:
@@ -150,7 +153,9 @@ def test_a_cancelled_timer_never_runs(loop):
 def test_cancelling_most_of_many_timers_keeps_the_rest(loop):
     seen = []
     now = loop.time()
-    handles = [loop.call_at(now + 0.001 + number / 1e6, seen.append, number) for number in range(2000)]
+    handles = [
+        loop.call_at(now + 0.001 + number / 1e6, seen.append, number) for number in range(2000)
+    ]
     for number, handle in enumerate(handles):
         if number % 100:
             handle.cancel()

@@ -173,7 +173,9 @@ def test_a_number_used_again_and_again(loop):
     seen = []
     for number in range(50):
         left, right = socket.socketpair()
-        loop.add_reader(left, lambda left=left, number=number: (seen.append(number), left.recv(1), loop.stop()))
+        loop.add_reader(
+            left, lambda left=left, number=number: (seen.append(number), left.recv(1), loop.stop())
+        )
         right.send(b"x")
         loop.run_forever()
         assert loop.remove_reader(left) is True

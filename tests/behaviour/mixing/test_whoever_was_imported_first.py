@@ -1,4 +1,5 @@
-"""isinstance, isfuture, current_task and all_tasks answer right in whatever order the modules were imported."""
+"""isinstance, isfuture, current_task and all_tasks answer right in whatever order the modules were
+imported."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""Stock C futures and tasks work on the loop under test, and its own under a stock loop: in every combinator."""
+"""Stock C futures and tasks work on the loop under test, and its own under a stock loop: in every
+combinator."""
 
 import asyncio
 import concurrent.futures
@@ -34,7 +35,11 @@ def kinds(flavour, host):
     """Makers of stock and own futures and tasks for the host loop."""
 
     class Kinds:
-        futures = [lambda: asyncio.Future(loop=host), lambda: flavour.Future(loop=host), host.create_future]
+        futures = [
+            lambda: asyncio.Future(loop=host),
+            lambda: flavour.Future(loop=host),
+            host.create_future,
+        ]
         tasks = [
             lambda coro: asyncio.Task(coro, loop=host),
             lambda coro: flavour.Task(coro, loop=host),
@@ -100,7 +105,9 @@ def test_gather(host, kinds):
         for number, future in enumerate(futures):
             host.call_soon(future.set_result, -number)
         assert await asyncio.gather(*tasks, *futures, value(9)) == [0, 1, 2, 0, -1, -2, 9]
-        outcomes = await asyncio.gather(*(make(fail()) for make in kinds.tasks), return_exceptions=True)
+        outcomes = await asyncio.gather(
+            *(make(fail()) for make in kinds.tasks), return_exceptions=True
+        )
         assert [type(outcome) for outcome in outcomes] == [LookupError] * 3
 
     host.run_until_complete(main())
@@ -159,7 +166,9 @@ def test_timeout_inside_every_kind_of_task(host, kinds):
 
 
 def test_task_group_inside_every_kind_of_task(host, kinds):
-    expected = (3, 0) if sys.version_info >= (3, 13) else (3, 1)  # until 3.12 a group kept its own cancel()
+    expected = (
+        (3, 0) if sys.version_info >= (3, 13) else (3, 1)
+    )  # until 3.12 a group kept its own cancel()
 
     async def grouped():
         with pytest.raises(ExceptionGroup):

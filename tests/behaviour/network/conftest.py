@@ -153,7 +153,8 @@ _KINDS = {"tcp": _tcp, "unix": _unix}
 
 @pytest.fixture(params=_KINDS)
 def pair(request):
-    """``async with pair(client, server) as (left, right)``: two connected protocols, over TCP and over AF_UNIX."""
+    """``async with pair(client, server) as (left, right)``: two connected protocols, over TCP and
+    over AF_UNIX."""
 
     def pair(client=Recorder, server=Recorder):
         return _KINDS[request.param](client, server)

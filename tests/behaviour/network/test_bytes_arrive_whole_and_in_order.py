@@ -68,7 +68,8 @@ def test_bytes_like_objects(run, pair, kind):
 
 @pytest.mark.parametrize("size", [1, 500, 50_000])
 def test_a_buffer_changed_after_write(run, pair, size):
-    """What the kernel takes at once is safe from changes. (Of what it cannot take, stock 3.12+ keeps a view.)"""
+    """What the kernel takes at once is safe from changes. (Of what it cannot take, stock 3.12+
+    keeps a view.)"""
 
     async def main():
         async with pair() as (left, right):

@@ -1,4 +1,5 @@
-"""close, abort, write_eof, half-close and resets: what is still delivered, what is dropped, what the protocol is told."""
+"""close, abort, write_eof, half-close and resets: what is still delivered, what is dropped, what
+the protocol is told."""
 
 import asyncio
 import socket
@@ -208,7 +209,8 @@ def test_eof_on_both_sides_in_turn(run, pair, recorder):
 
 
 def test_a_reset_by_the_peer_is_an_error_for_the_protocol_only(run, recorder, log):
-    """RST (SO_LINGER of zero) arrives as ConnectionResetError in connection_lost; the log stays silent."""
+    """RST (SO_LINGER of zero) arrives as ConnectionResetError in connection_lost; the log stays
+    silent."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -242,7 +244,9 @@ def test_writing_to_a_peer_that_is_gone(run, tcp_pair, log):
             while "lost" not in left.names:
                 left.transport.write(b"x" * 1000)
                 await asyncio.sleep(0)
-            assert left.events[-1][1] is None or isinstance(left.events[-1][1], (BrokenPipeError, ConnectionResetError))
+            assert left.events[-1][1] is None or isinstance(
+                left.events[-1][1], (BrokenPipeError, ConnectionResetError)
+            )
 
     run(main())
     assert not [record for record in log.records if record.levelname == "ERROR"]

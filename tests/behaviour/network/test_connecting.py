@@ -1,4 +1,5 @@
-"""create_connection and create_unix_connection: where they connect, what they refuse, what is left when it fails."""
+"""create_connection and create_unix_connection: where they connect, what they refuse, what is left
+when it fails."""
 
 import asyncio
 import socket
@@ -9,7 +10,9 @@ import pytest
 def test_by_host_and_port(run, recorder, listener):
     async def main():
         loop = asyncio.get_running_loop()
-        transport, protocol = await loop.create_connection(recorder, "127.0.0.1", listener.getsockname()[1])
+        transport, protocol = await loop.create_connection(
+            recorder, "127.0.0.1", listener.getsockname()[1]
+        )
         assert isinstance(protocol, recorder)
         assert protocol.transport is transport
         assert protocol.names == ["made"]
@@ -28,7 +31,9 @@ def test_by_name(run, recorder, listener):
     async def main():
         loop = asyncio.get_running_loop()
         port = listener.getsockname()[1]
-        transport, protocol = await loop.create_connection(recorder, "localhost", port, family=socket.AF_INET)
+        transport, protocol = await loop.create_connection(
+            recorder, "localhost", port, family=socket.AF_INET
+        )
         transport.abort()
         await protocol.has("lost")
 
@@ -116,9 +121,13 @@ def test_arguments_that_exclude_each_other(run, recorder, listener):
         loop = asyncio.get_running_loop()
         port = listener.getsockname()[1]
         with socket.socket() as sock:
-            with pytest.raises(ValueError, match="^host/port and sock can not be specified at the same time$"):
+            with pytest.raises(
+                ValueError, match="^host/port and sock can not be specified at the same time$"
+            ):
                 await loop.create_connection(recorder, "127.0.0.1", port, sock=sock)
-        with pytest.raises(ValueError, match="^host and port was not specified and no sock specified$"):
+        with pytest.raises(
+            ValueError, match="^host and port was not specified and no sock specified$"
+        ):
             await loop.create_connection(recorder)
         with pytest.raises(ValueError, match="^server_hostname is only meaningful with ssl$"):
             await loop.create_connection(recorder, "127.0.0.1", port, server_hostname="x")
@@ -126,7 +135,9 @@ def test_arguments_that_exclude_each_other(run, recorder, listener):
             await loop.create_connection(recorder, "127.0.0.1", port, ssl_handshake_timeout=1)
         with pytest.raises(ValueError, match="^ssl_shutdown_timeout is only meaningful with ssl$"):
             await loop.create_connection(recorder, "127.0.0.1", port, ssl_shutdown_timeout=1)
-        with pytest.raises(ValueError, match="^You must set server_hostname when using ssl without a host$"):
+        with pytest.raises(
+            ValueError, match="^You must set server_hostname when using ssl without a host$"
+        ):
             await loop.create_connection(recorder, ssl=True, sock=listener)
 
     run(main())
@@ -185,7 +196,9 @@ def test_connection_made_that_raises_is_reported(run, recorder, listener, report
     async def main():
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(reported)
-        transport, protocol = await loop.create_connection(Broken, "127.0.0.1", listener.getsockname()[1])
+        transport, protocol = await loop.create_connection(
+            Broken, "127.0.0.1", listener.getsockname()[1]
+        )
         assert [str(context["exception"]) for context in reported] == ["made"]
         transport.abort()
         await protocol.has("lost")
@@ -194,7 +207,8 @@ def test_connection_made_that_raises_is_reported(run, recorder, listener, report
 
 
 def test_cancelled_while_connecting(run, recorder):
-    """192.0.2.0/24 is for documentation: nobody answers, or the kernel says at once that there is no way."""
+    """192.0.2.0/24 is for documentation: nobody answers, or the kernel says at once that there is
+    no way."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -236,7 +250,12 @@ def test_unix_by_path(run, recorder, tmp_path):
 def test_unix_paths_of_all_kinds(run, recorder, tmp_path):
     async def main():
         loop = asyncio.get_running_loop()
-        for path in (tmp_path / "one", str(tmp_path / "two"), bytes(tmp_path / "three"), b"\0ferrio-abstract-%d" % id(loop)):
+        for path in (
+            tmp_path / "one",
+            str(tmp_path / "two"),
+            bytes(tmp_path / "three"),
+            b"\0ferrio-abstract-%d" % id(loop),
+        ):
             server = await loop.create_unix_server(asyncio.Protocol, path)
             transport, protocol = await loop.create_unix_connection(recorder, path)
             transport.close()
@@ -254,7 +273,9 @@ def test_unix_errors(run, recorder, tmp_path):
         with pytest.raises(ValueError, match="^no path and sock were specified$"):
             await loop.create_unix_connection(recorder)
         with socket.socket() as tcp:
-            with pytest.raises(ValueError, match="^path and sock can not be specified at the same time$"):
+            with pytest.raises(
+                ValueError, match="^path and sock can not be specified at the same time$"
+            ):
                 await loop.create_unix_connection(recorder, "path", sock=tcp)
             with pytest.raises(ValueError, match="^A UNIX Domain Stream Socket was expected, got "):
                 await loop.create_unix_connection(recorder, sock=tcp)
@@ -302,7 +323,9 @@ def test_many_connections_at_once(run, recorder):
 
         server = await loop.create_server(factory, "127.0.0.1", 0, backlog=256)
         address = server.sockets[0].getsockname()
-        made = await asyncio.gather(*(loop.create_connection(recorder, *address) for _ in range(200)))
+        made = await asyncio.gather(
+            *(loop.create_connection(recorder, *address) for _ in range(200))
+        )
         for transport, _ in made:
             transport.write(b"x")
             transport.close()

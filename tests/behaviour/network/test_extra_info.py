@@ -9,8 +9,12 @@ import pytest
 def test_the_names_of_both_ends(run, tcp_pair):
     async def main():
         async with tcp_pair() as (left, right):
-            assert left.transport.get_extra_info("peername") == right.transport.get_extra_info("sockname")
-            assert left.transport.get_extra_info("sockname") == right.transport.get_extra_info("peername")
+            assert left.transport.get_extra_info("peername") == right.transport.get_extra_info(
+                "sockname"
+            )
+            assert left.transport.get_extra_info("sockname") == right.transport.get_extra_info(
+                "peername"
+            )
             assert left.transport.get_extra_info("peername")[0] == "127.0.0.1"
 
     run(main())
@@ -31,7 +35,8 @@ def test_names_are_still_known_after_close(run, tcp_pair):
 
 
 def test_peername_of_a_peer_that_left_before_anyone_asked(run, recorder):
-    """getpeername fails on a connection that was reset; the name is taken when the connection is made."""
+    """getpeername fails on a connection that was reset; the name is taken when the connection is
+    made."""
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -102,7 +107,12 @@ def test_a_name_nobody_knows(run, pair):
 def test_the_transports_class_and_repr(run, pair):
     async def main():
         async with pair() as (left, right):
-            for kind in (asyncio.Transport, asyncio.ReadTransport, asyncio.WriteTransport, asyncio.BaseTransport):
+            for kind in (
+                asyncio.Transport,
+                asyncio.ReadTransport,
+                asyncio.WriteTransport,
+                asyncio.BaseTransport,
+            ):
                 assert isinstance(left.transport, kind)
             text = repr(left.transport)
             assert text.startswith("<_SelectorSocketTransport fd=")
@@ -185,7 +195,8 @@ def test_a_transport_keeps_a_weak_reference_target(run, pair):
 
 @pytest.mark.parametrize("junk", [None, 3, object()])
 def test_a_protocol_that_is_none_of_asyncios(run, junk):
-    """Duck typing: anything may be a protocol until a method is missing; then the loop reports and goes on."""
+    """Duck typing: anything may be a protocol until a method is missing; then the loop reports and
+    goes on."""
 
     async def main():
         loop = asyncio.get_running_loop()

@@ -1,4 +1,5 @@
-"""Slow readers slow down writers: watermarks, pause_writing/resume_writing, pause_reading/resume_reading."""
+"""Slow readers slow down writers: watermarks, pause_writing/resume_writing,
+pause_reading/resume_reading."""
 
 import asyncio
 
@@ -237,7 +238,10 @@ def test_pause_writing_that_raises_is_reported(run, pair, recorder, reported):
             await fill(left)
             right.transport.resume_reading()
             await left.has("resume")
-        assert reported.messages == ["protocol.pause_writing() failed", "protocol.resume_writing() failed"]
+        assert reported.messages == [
+            "protocol.pause_writing() failed",
+            "protocol.resume_writing() failed",
+        ]
         assert all(context["transport"] is left.transport for context in reported)
 
     run(main())

@@ -79,7 +79,9 @@ async def _never_unraised(main):
 
 def test_the_answer_is_of_the_same_types(run):
     async def main():
-        return await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)
+        return await asyncio.get_running_loop().getaddrinfo(
+            "127.0.0.1", 80, type=socket.SOCK_STREAM
+        )
 
     ((family, kind, proto, canonical, address),) = run(main())
     assert isinstance(family, socket.AddressFamily)
@@ -114,7 +116,9 @@ def test_getnameinfo_is_the_socket_modules(run, address, flags):
 def test_many_at_once(run):
     async def main():
         loop = asyncio.get_running_loop()
-        answers = await asyncio.gather(*(loop.getaddrinfo("localhost", port) for port in range(1, 100)))
+        answers = await asyncio.gather(
+            *(loop.getaddrinfo("localhost", port) for port in range(1, 100))
+        )
         assert [answer[0][4][1] for answer in answers] == list(range(1, 100))
 
     run(main())
@@ -123,7 +127,9 @@ def test_many_at_once(run):
 def test_cancelled_in_the_middle(run):
     async def main():
         loop = asyncio.get_running_loop()
-        tasks = [asyncio.ensure_future(loop.getaddrinfo("localhost", port)) for port in range(1, 20)]
+        tasks = [
+            asyncio.ensure_future(loop.getaddrinfo("localhost", port)) for port in range(1, 20)
+        ]
         await asyncio.sleep(0)
         for task in tasks:
             task.cancel()

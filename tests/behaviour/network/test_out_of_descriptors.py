@@ -1,4 +1,5 @@
-"""A server that cannot accept for want of file descriptors backs off, says so, and serves again when some are free."""
+"""A server that cannot accept for want of file descriptors backs off, says so, and serves again
+when some are free."""
 
 SERVER = """
     import resource, socket, errno
@@ -30,8 +31,10 @@ SERVER = """
         assert context["exception"].errno == errno.EMFILE, context
         assert isinstance(context["socket"], asyncio.trsock.TransportSocket), context
 
-        # The listening socket stays readable all the time: a loop that does not back off reports in every turn.
-        # Stock tries once per place in the backlog before it pauses for a second, so a handful is no criterion.
+        # The listening socket stays readable all the time: a loop that does not back off reports in
+        # every turn.
+        # Stock tries once per place in the backlog before it pauses for a second, so a handful is
+        # no criterion.
         before = len(problems)
         for _ in range(2000):
             await asyncio.sleep(0)

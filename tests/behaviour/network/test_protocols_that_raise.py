@@ -1,4 +1,5 @@
-"""A protocol callback that raises costs its own connection at most: it is reported and everything else goes on."""
+"""A protocol callback that raises costs its own connection at most: it is reported and everything
+else goes on."""
 
 import asyncio
 
@@ -173,7 +174,8 @@ def test_a_reused_buffer_and_a_memoryview(report, pair, buffered_recorder):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_the_strong_exceptions_leave_the_loop(loop, recorder, error):
-    """They go through run_forever to the caller; afterwards the loop can be run again and cleans up."""
+    """They go through run_forever to the caller; afterwards the loop can be run again and cleans
+    up."""
     import socket
 
     class Strong(recorder):

@@ -1,4 +1,5 @@
-"""create_server and Server: sockets, start_serving, serve_forever, close, wait_closed, as the running version has them."""
+"""create_server and Server: sockets, start_serving, serve_forever, close, wait_closed, as the
+running version has them."""
 
 import asyncio
 import socket
@@ -98,12 +99,17 @@ def test_start_serving_false_waits_for_start(run):
 
 def test_serve_forever(run):
     async def main():
-        server = await asyncio.get_running_loop().create_server(Hello, "127.0.0.1", 0, start_serving=False)
+        server = await asyncio.get_running_loop().create_server(
+            Hello, "127.0.0.1", 0, start_serving=False
+        )
         address = server.sockets[0].getsockname()
         task = asyncio.create_task(server.serve_forever())
         await asyncio.sleep(0.001)
         assert await asyncio.to_thread(ask, address) == b"hello"
-        with pytest.raises(RuntimeError, match=r"^server <Server .*> is already being awaited on serve_forever\(\)$"):
+        with pytest.raises(
+            RuntimeError,
+            match=r"^server <Server .*> is already being awaited on serve_forever\(\)$",
+        ):
             await server.serve_forever()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -142,7 +148,9 @@ def test_wait_closed_waits_for_the_last_connection(run, recorder):
     async def main():
         loop = asyncio.get_running_loop()
         server = await loop.create_server(recorder, "127.0.0.1", 0)
-        transport, protocol = await loop.create_connection(recorder, *server.sockets[0].getsockname())
+        transport, protocol = await loop.create_connection(
+            recorder, *server.sockets[0].getsockname()
+        )
         await asyncio.sleep(0.005)
         server.close()
         waiter = asyncio.create_task(server.wait_closed())
@@ -155,13 +163,18 @@ def test_wait_closed_waits_for_the_last_connection(run, recorder):
     run(main())
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="close_clients and abort_clients are new in 3.13")
+@pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="close_clients and abort_clients are new in 3.13"
+)
 @pytest.mark.parametrize("method", ["close_clients", "abort_clients"])
 def test_close_clients(run, recorder, method):
     async def main():
         loop = asyncio.get_running_loop()
         server = await loop.create_server(recorder, "127.0.0.1", 0)
-        clients = [await loop.create_connection(recorder, *server.sockets[0].getsockname()) for _ in range(5)]
+        clients = [
+            await loop.create_connection(recorder, *server.sockets[0].getsockname())
+            for _ in range(5)
+        ]
         await asyncio.sleep(0.005)
         server.close()
         getattr(server, method)()
@@ -184,7 +197,9 @@ def test_connections_survive_the_closing_of_the_server(run, tcp_pair):
 
 def test_several_hosts(run):
     async def main():
-        server = await asyncio.get_running_loop().create_server(Hello, ["127.0.0.1", "127.0.0.2"], 0)
+        server = await asyncio.get_running_loop().create_server(
+            Hello, ["127.0.0.1", "127.0.0.2"], 0
+        )
         addresses = [sock.getsockname() for sock in server.sockets]
         assert sorted(host for host, _ in addresses) == ["127.0.0.1", "127.0.0.2"]
         for address in addresses:
@@ -264,7 +279,9 @@ def test_reuse_port(run):
 
 def test_reuse_address_off(run):
     async def main():
-        server = await asyncio.get_running_loop().create_server(Hello, "127.0.0.1", 0, reuse_address=False)
+        server = await asyncio.get_running_loop().create_server(
+            Hello, "127.0.0.1", 0, reuse_address=False
+        )
         assert server.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
         server.close()
         await server.wait_closed()
@@ -275,7 +292,9 @@ def test_reuse_address_off(run):
 def test_arguments_that_exclude_each_other(run, listener):
     async def main():
         loop = asyncio.get_running_loop()
-        with pytest.raises(ValueError, match="^host/port and sock can not be specified at the same time$"):
+        with pytest.raises(
+            ValueError, match="^host/port and sock can not be specified at the same time$"
+        ):
             await loop.create_server(Hello, "127.0.0.1", 0, sock=listener)
         with pytest.raises(ValueError, match="^Neither host/port nor sock were specified$"):
             await loop.create_server(Hello)
@@ -327,7 +346,9 @@ def test_unix_server_removes_its_file(run, tmp_path, cleanup):
     path = tmp_path / "socket"
 
     async def main():
-        server = await asyncio.get_running_loop().create_unix_server(Hello, path, cleanup_socket=cleanup)
+        server = await asyncio.get_running_loop().create_unix_server(
+            Hello, path, cleanup_socket=cleanup
+        )
         server.close()
         await server.wait_closed()
         assert path.exists() is not cleanup
@@ -343,7 +364,9 @@ def test_unix_server_errors(run, tmp_path):
         with socket.socket() as sock:
             with pytest.raises(ValueError, match="^A UNIX Domain Stream Socket was expected, got "):
                 await loop.create_unix_server(Hello, sock=sock)
-            with pytest.raises(ValueError, match="^path and sock can not be specified at the same time$"):
+            with pytest.raises(
+                ValueError, match="^path and sock can not be specified at the same time$"
+            ):
                 await loop.create_unix_server(Hello, "x", sock=sock)
         with pytest.raises(TypeError, match="^ssl argument must be an SSLContext or None$"):
             await loop.create_unix_server(Hello, str(tmp_path / "x"), ssl=True)
@@ -376,7 +399,10 @@ def test_a_factory_that_raises_does_not_stop_the_server(run, reported):
 
     run(main())
     assert calls == [True, True]
-    assert [str(context["exception"]) for context in reported if "exception" in context] in (["factory"], [])
+    assert [str(context["exception"]) for context in reported if "exception" in context] in (
+        ["factory"],
+        [],
+    )
 
 
 def test_a_server_forgotten_by_its_maker_goes_on(run):

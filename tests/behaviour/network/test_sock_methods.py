@@ -1,4 +1,5 @@
-"""loop.sock_*: whole transfers, waiting in the middle, cancellation in the middle, and what they refuse."""
+"""loop.sock_*: whole transfers, waiting in the middle, cancellation in the middle, and what they
+refuse."""
 
 import asyncio
 import socket
@@ -247,7 +248,10 @@ def test_both_directions_of_one_socket_at_once(run, ends):
     async def main():
         loop = asyncio.get_running_loop()
         return await asyncio.gather(
-            loop.sock_sendall(left, data), loop.sock_sendall(right, data), receive(loop, left), receive(loop, right)
+            loop.sock_sendall(left, data),
+            loop.sock_sendall(right, data),
+            receive(loop, left),
+            receive(loop, right),
         )
 
     assert run(main()) == [None, None, len(data), len(data)]

@@ -32,7 +32,9 @@ def connected(request, tmp_path):
 
         if request.param == "tcp":
             server = await asyncio.start_server(tracked, "127.0.0.1", 0, **kwargs)
-            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), **kwargs)
+            reader, writer = await asyncio.open_connection(
+                *server.sockets[0].getsockname(), **kwargs
+            )
         else:
             server = await asyncio.start_unix_server(tracked, tmp_path / "socket", **kwargs)
             reader, writer = await asyncio.open_unix_connection(tmp_path / "socket", **kwargs)
@@ -52,6 +54,7 @@ def test_a_megabyte_both_ways(run, connected):
 
     async def main():
         async with connected(echo) as (reader, writer):
+
             async def send():
                 for start in range(0, len(data), 10_000):
                     writer.write(data[start : start + 10_000])
@@ -116,6 +119,7 @@ def test_drain_waits_for_a_slow_reader(run, connected):
     async def main():
         gate.append(asyncio.Event())
         async with connected(slow) as (_, writer):
+
             async def send():
                 for _ in range(200):
                     writer.write(b"x" * 100_000)

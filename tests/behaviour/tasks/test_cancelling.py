@@ -217,7 +217,8 @@ def test_the_latest_message_wins(run):
         task.cancel("second")
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
-        # The future that is waited for took the first; the second found it cancelled and waits for the next step.
+        # The future that is waited for took the first; the second found it cancelled and waits for
+        # the next step.
         assert caught.value.args in {("first",), ("second",)}
         return caught.value.args
 
@@ -247,7 +248,8 @@ def test_a_task_that_cancels_itself(run):
 
 
 def test_a_self_cancel_with_no_more_await_still_returns(run):
-    """A cancel that finds no await to interrupt: the result stands... and the stock task ends as cancelled."""
+    """A cancel that finds no await to interrupt: the result stands... and the stock task ends as
+    cancelled."""
 
     async def work():
         asyncio.current_task().cancel()

@@ -168,7 +168,8 @@ def test_all_tasks_called_from_another_thread(run):
 
 
 def test_documented_hooks_for_third_party_tasks(loop):
-    """_register_task, _enter_task, _leave_task and _unregister_task are the extension interface of asyncio."""
+    """_register_task, _enter_task, _leave_task and _unregister_task are the extension interface of
+    asyncio."""
 
     class Foreign:
         def done(self):

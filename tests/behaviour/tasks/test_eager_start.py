@@ -115,7 +115,8 @@ def test_the_eager_step_has_its_own_context(run_eager):
 
 
 def test_a_name_is_given_before_the_first_step(run_eager):
-    """From 3.14 on the loop hands the name to the factory; 3.12 and 3.13.0 set it when the first step is over."""
+    """From 3.14 on the loop hands the name to the factory; 3.12 and 3.13.0 set it when the first
+    step is over."""
 
     async def main():
         async def child():
@@ -243,7 +244,8 @@ def test_eager_start_of_the_constructor(flavour, run):
 
 
 def test_eager_start_without_a_running_loop(flavour, loop):
-    """Stock: an eager start needs the loop to be running; it raises or starts as usual, depending on the version."""
+    """Stock: an eager start needs the loop to be running; it raises or starts as usual, depending
+    on the version."""
     coro = now(1)
     try:
         task = flavour.Task(coro, loop=loop, eager_start=True)

@@ -1,4 +1,5 @@
-"""Future and Task can be subclassed: overridden methods are called, attributes are kept, super() works."""
+"""Future and Task can be subclassed: overridden methods are called, attributes are kept, super()
+works."""
 
 import asyncio
 import gc

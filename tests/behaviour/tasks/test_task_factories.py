@@ -50,7 +50,9 @@ def arguments_of(new_loop, **kwargs):
 CONTEXT = contextvars.copy_context()
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"name": "n"}, {"context": CONTEXT}, {"name": "n", "context": CONTEXT}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"name": "n"}, {"context": CONTEXT}, {"name": "n", "context": CONTEXT}]
+)
 def test_the_arguments_are_those_of_the_stock_loop(loop_factory, kwargs):
     assert arguments_of(loop_factory, **kwargs) == arguments_of(asyncio.new_event_loop, **kwargs)
 

@@ -1,4 +1,5 @@
-"""What a coroutine yields to the loop is checked; whatever it is, the task ends in an exception, not in a crash."""
+"""What a coroutine yields to the loop is checked; whatever it is, the task ends in an exception,
+not in a crash."""
 
 import asyncio
 import types
@@ -47,7 +48,10 @@ def test_a_yielded_generator_is_named_in_the_error(loop):
     async def main():
         await yields(generator())
 
-    with pytest.raises(RuntimeError, match="^Task was yielding from generator|yield was used instead of yield from for generator"):
+    with pytest.raises(
+        RuntimeError,
+        match="^Task was yielding from generator|yield was used instead of yield from for generator",
+    ):
         loop.run_until_complete(main())
 
 
@@ -124,7 +128,8 @@ class LoopRaises(RefusesCallbacks):
 
 @pytest.mark.parametrize("odd", [FlagRaises, RefusesCallbacks, LoopRaises])
 def test_a_foreign_future_whose_protocol_raises(loop, odd, reported):
-    """The stock C task sometimes lets that error out to the loop and never ends; both ways the error is not lost."""
+    """The stock C task sometimes lets that error out to the loop and never ends; both ways the
+    error is not lost."""
     loop.set_exception_handler(reported)
 
     async def work():

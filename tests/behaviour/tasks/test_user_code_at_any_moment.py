@@ -1,4 +1,5 @@
-"""``__del__`` methods and weakref callbacks run wherever an object is dropped; whatever they do, nothing breaks."""
+"""``__del__`` methods and weakref callbacks run wherever an object is dropped; whatever they do,
+nothing breaks."""
 
 import asyncio
 import gc
@@ -218,7 +219,8 @@ def turns_after_stop(loop):
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 def test_close_from_del(loop, drop):
-    """In a running loop close() raises, between runs it closes: an exception in __del__ is only printed."""
+    """In a running loop close() raises, between runs it closes: an exception in __del__ is only
+    printed."""
     attempts = []
 
     def close():
@@ -245,7 +247,8 @@ def test_close_from_del(loop, drop):
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 def test_everything_dropped_by_close(loop_factory, drop):
-    """The callbacks a loop still holds die in close(); their ``__del__`` may use the loop once more."""
+    """The callbacks a loop still holds die in close(); their ``__del__`` may use the loop once
+    more."""
     loop = loop_factory()
     answers = []
 
