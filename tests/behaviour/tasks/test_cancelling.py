@@ -1,4 +1,4 @@
-"""cancel, uncancel, cancelling, messages: who is interrupted, when, and what each question answers."""
+"""cancel, uncancel, cancelling, messages: who is interrupted, when, and what each question says."""
 
 import asyncio
 
@@ -247,9 +247,8 @@ def test_a_task_that_cancels_itself(run):
     assert seen == ["still running"]
 
 
-def test_a_self_cancel_with_no_more_await_still_returns(run):
-    """A cancel that finds no await to interrupt: the result stands... and the stock task ends as
-    cancelled."""
+def test_a_self_cancel_with_no_more_await_ends_as_in_stock(run):
+    """The cancel finds no await to interrupt: the running version decides what the task ends as."""
 
     async def work():
         asyncio.current_task().cancel()
