@@ -34,8 +34,8 @@ use crate::handle::TimerHandle;
 
 pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, traverse_handle};
 pub use inbox::{Inbox, JobId, Mail};
-pub use poll::Wait;
-pub use sources::{Registered, Sources};
+pub use schedule::extract_stack;
+use sources::Sources;
 pub use watch::Direction;
 
 /// Set in `Engine::gate`: the fast paths test "is anything unusual?" with one load.

@@ -1,0 +1,326 @@
+//! ROOM    floor 3: `Future`, a result that is not there yet
+//! KNOWS   ffi, names, handle, engine, core::waiters    NEVER   tasks (opaque `TaskRef` only), the event loop's class
+//! IN      a result, an exception, a cancellation       OUT     entries in the ready queue, one for each waiter
+//! PROOF   tests/behaviour/test_futures.py, CPython's test_futures in Task/Future mode
+//! START   `Future`, then `result.rs` (the only transitions), `callbacks.rs` (who is told)
+//!
+//! States: Pending → Finished (`set_result`, `set_exception`) or Cancelled (`cancel`), once. Every transition lives in
+//! `result.rs` and ends in `tell_waiters`. Semantics and texts are those of CPython's C implementation.
+
+mod callbacks;
+mod iter;
+mod python;
+mod result;
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use ferrio_core::waiters::Waiters;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use crate::engine::{Engine, TaskRef, extract_stack};
+use crate::ffi::{
+    Args, Class, GuardedCell, Immortal, Own, Params, PyRes, Raised, Slot, TypeSlot, Visit,
+    WithDict, call,
+};
+use crate::names;
+
+pub use callbacks::{set_wakeup_of, show_callbacks};
+pub use iter::FutureIter;
+pub use python::{asyncio_class, cancel_argument, context_or_copy, make_types};
+pub use result::{Outcome, cancelled_error_class, invalid_state};
+
+/// Where a future is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    /// No result yet.
+    Pending,
+    /// `cancel()` came first.
+    Cancelled,
+    /// A result or an exception is there.
+    Finished,
+}
+
+/// Who is told when the future is done.
+#[derive(Debug)]
+pub enum Waiter {
+    /// `add_done_callback(func, context=context)`.
+    Callback {
+        /// Called with the future.
+        func: Own,
+        /// In this context.
+        context: Own,
+    },
+    /// A task of the same engine that awaits it; woken without a call.
+    Task(TaskRef),
+}
+
+/// A result that is not there yet.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Future {
+    /// The loop, if it is one of ours.
+    engine: Slot<Engine>,
+    /// The loop, if it is another implementation's.
+    foreign: Slot,
+    state: Cell<State>,
+    /// `_asyncio_future_blocking`: somebody has just been handed this future by `await` and must wait for it.
+    blocking: Cell<bool>,
+    /// Complain at the end if nobody has looked at the exception.
+    log_traceback: Cell<bool>,
+    waiters: GuardedCell<Waiters<Waiter>>,
+    result: Slot,
+    exception: Slot,
+    /// The traceback the exception came with; each `result()` starts from it again.
+    exception_traceback: Slot,
+    cancel_message: Slot,
+    /// The very `CancelledError` that ended a task, raised once for its first waiter.
+    cancelled_error: Slot,
+    /// Where it was made; debug mode only.
+    source_traceback: Slot,
+}
+
+static FUTURE: TypeSlot = TypeSlot::new();
+
+impl Class for Future {
+    const NAME: &'static CStr = c"ferrio.Future";
+    const DOC: &'static CStr = c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.";
+    type Head = WithDict;
+    const FINALIZER: bool = true;
+
+    fn slot() -> &'static TypeSlot {
+        &FUTURE
+    }
+
+    fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
+        Ok(Some(Self::empty()))
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.engine);
+        visit.slot(&self.foreign);
+        let _ = self.waiters.look(|waiters| {
+            for waiter in waiters.iter() {
+                match waiter {
+                    Waiter::Callback { func, context } => {
+                        visit.own(func);
+                        visit.own(context);
+                    }
+                    Waiter::Task(task) => visit.own(&task.0),
+                }
+            }
+        });
+        visit.slot(&self.result);
+        visit.slot(&self.exception);
+        visit.slot(&self.exception_traceback);
+        visit.slot(&self.cancel_message);
+        visit.slot(&self.cancelled_error);
+        visit.slot(&self.source_traceback);
+    }
+
+    fn clear(&self, _py: Python<'_>) {
+        drop(self.engine.take());
+        drop(self.foreign.take());
+        drop(self.waiters.take());
+        self.result.set(None);
+        self.exception.set(None);
+        self.exception_traceback.set(None);
+        self.cancel_message.set(None);
+        self.cancelled_error.set(None);
+        self.source_traceback.set(None);
+    }
+
+    fn wants_finalizer(&self) -> bool {
+        self.log_traceback.get()
+    }
+
+    fn finalize(py: Python<'_>, this: &Own<Self>) {
+        if let Err(error) = this.report_unretrieved(py, this.as_any()) {
+            error.write_unraisable(py, Some(this.as_any()));
+        }
+    }
+}
+
+impl Future {
+    /// A future without a loop: what `__new__` makes, before `__init__`.
+    pub fn empty() -> Self {
+        Self {
+            engine: Slot::empty(),
+            foreign: Slot::empty(),
+            state: Cell::new(State::Pending),
+            blocking: Cell::new(false),
+            log_traceback: Cell::new(false),
+            waiters: GuardedCell::new(Waiters::None),
+            result: Slot::empty(),
+            exception: Slot::empty(),
+            exception_traceback: Slot::empty(),
+            cancel_message: Slot::empty(),
+            cancelled_error: Slot::empty(),
+            source_traceback: Slot::empty(),
+        }
+    }
+
+    /// The data of a pending future of one of our loops.
+    #[inline]
+    pub fn pending(py: Python<'_>, engine: &Own<Engine>) -> PyRes<Self> {
+        let future = Self::empty();
+        future.engine.set(Some(engine.clone()));
+        if engine.is_debug() {
+            future.source_traceback.set(Some(extract_stack(py)?));
+        }
+        Ok(future)
+    }
+
+    /// A pending future of one of our loops.
+    #[inline]
+    pub fn new_pending(py: Python<'_>, engine: &Own<Engine>) -> PyRes<Own<Self>> {
+        Own::alloc(py, Self::pending(py, engine)?)
+    }
+
+    /// `__init__`'s part: begins anew, for `loop` or for the current one.
+    pub fn initialise(&self, py: Python<'_>, loop_: Option<&Own>) -> PyRes<()> {
+        static GET_EVENT_LOOP: Immortal = Immortal::empty();
+        self.clear(py);
+        self.state.set(State::Pending);
+        self.blocking.set(false);
+        self.log_traceback.set(false);
+        let loop_ = match loop_.filter(|loop_| !loop_.is_none()) {
+            Some(loop_) => loop_.clone(),
+            None => {
+                let import =
+                    || Ok(Own::from(py.import("asyncio.events")?.getattr("get_event_loop")?));
+                call::call0(py, GET_EVENT_LOOP.get_or_init(py, import)?)?
+            }
+        };
+        let debug = match loop_.cast::<Engine>() {
+            Some(engine) => {
+                self.engine.set(Some(engine.clone()));
+                engine.is_debug()
+            }
+            None => {
+                let debug = call::method(py, &loop_, &names::GET_DEBUG, &[])?;
+                self.foreign.set(Some(loop_));
+                call::truth(py, &debug)?
+            }
+        };
+        if debug {
+            self.source_traceback.set(Some(extract_stack(py)?));
+        }
+        Ok(())
+    }
+
+    /// Where it is in its life.
+    #[inline]
+    pub fn state(&self) -> State {
+        self.state.get()
+    }
+
+    /// Finished or cancelled?
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        self.state.get() != State::Pending
+    }
+
+    /// Finished with a value, no exception?
+    #[inline]
+    pub fn has_value(&self) -> bool {
+        self.state.get() == State::Finished && self.exception.is_empty()
+    }
+
+    /// Cancelled?
+    #[inline]
+    pub fn is_cancelled(&self) -> bool {
+        self.state.get() == State::Cancelled
+    }
+
+    /// Its loop, if it is one of ours.
+    #[inline]
+    pub fn engine(&self) -> Option<Own<Engine>> {
+        self.engine.get()
+    }
+
+    /// Does it belong to this loop of ours?
+    #[inline]
+    pub fn belongs_to(&self, engine: &Own<Engine>) -> bool {
+        self.engine.peek(|own| own.is_some_and(|own| own.is(engine)))
+    }
+
+    /// Its loop. Errors: `RuntimeError` before `__init__`.
+    pub fn loop_object(&self, py: Python<'_>) -> PyRes {
+        match self.engine.get() {
+            Some(engine) => Ok(engine.into_any()),
+            None => self.foreign.get().ok_or_else(|| uninitialised(py)),
+        }
+    }
+
+    /// `RuntimeError` before `__init__`.
+    pub fn check_initialised(&self, py: Python<'_>) -> PyRes<()> {
+        if self.engine.is_empty() && self.foreign.is_empty() {
+            return Err(uninitialised(py));
+        }
+        Ok(())
+    }
+
+    /// Takes the "must be waited for" mark off; was it on?
+    #[inline]
+    pub fn take_blocking(&self) -> bool {
+        self.blocking.replace(false)
+    }
+
+    /// Nobody needs to look at the exception any more.
+    pub fn quiet(&self) {
+        self.log_traceback.set(false);
+    }
+
+    /// The message of the last `cancel(msg)`.
+    pub fn cancel_message(&self) -> Option<Own> {
+        self.cancel_message.get()
+    }
+
+    /// Notes a message for the cancellation to come.
+    pub fn set_cancel_message(&self, message: Option<Own>) {
+        self.cancel_message.set(message);
+    }
+
+    /// Notes the `CancelledError` that ended a task.
+    pub fn set_cancelled_error(&self, error: Own) {
+        self.cancelled_error.set(Some(error));
+    }
+
+    /// "… exception was never retrieved".
+    fn report_unretrieved(&self, py: Python<'_>, this: &Own) -> PyRes<()> {
+        self.log_traceback.set(false);
+        let Some(exception) = self.exception.get() else {
+            return Ok(());
+        };
+        let name = this.type_object(py).name()?;
+        let details = pyo3::types::PyDict::new(py);
+        details.set_item("message", format!("{name} exception was never retrieved"))?;
+        details.set_item("exception", exception.bound(py))?;
+        details.set_item("future", this.bound(py))?;
+        self.report(py, details)
+    }
+
+    /// Hands a problem to the loop's exception handler, with the place where the future was made.
+    pub fn report(&self, py: Python<'_>, details: Bound<'_, pyo3::types::PyDict>) -> PyRes<()> {
+        if let Some(traceback) = self.source_traceback.get() {
+            details.set_item("source_traceback", traceback.bound(py))?;
+        }
+        let (loop_, details) = (self.loop_object(py)?, Own::from(details.into_any()));
+        call::method(py, &loop_, &names::CALL_EXCEPTION_HANDLER, &[&details]).map(drop)
+    }
+}
+
+#[cold]
+fn uninitialised(py: Python<'_>) -> Raised {
+    Raised::new::<PyRuntimeError>(py, "Future object is not initialized.")
+}
+
+static INIT: Params<1> =
+    Params { function: "Future", names: [&names::LOOP], positional: 0, required: 0 };
+
+fn init(py: Python<'_>, this: &Own<Future>, args: Args<'_>) -> PyRes<()> {
+    let [loop_] = args.bind(py, &INIT)?;
+    this.initialise(py, loop_)
+}

@@ -1,0 +1,51 @@
+//! Cancellation of tasks.
+
+use pyo3::prelude::*;
+
+use super::Task;
+use crate::ffi::{Own, PyRes, call};
+use crate::future::Future;
+use crate::names;
+
+/// `task.cancel(msg)`: to be thrown at the next step, or handed on to what the task waits for.
+pub(super) fn cancel(py: Python<'_>, this: &Own<Task>, message: Option<Own>) -> PyRes<bool> {
+    this.check_initialised(py)?;
+    this.quiet();
+    if this.is_done() {
+        return Ok(false);
+    }
+    this.cancel_requests.set(this.cancel_requests.get() + 1);
+    if let Some(waiter) = this.fut_waiter.get() {
+        if forward(py, &waiter, message.clone())? {
+            return Ok(true);
+        }
+    }
+    this.must_cancel.set(true);
+    this.set_cancel_message(message);
+    Ok(true)
+}
+
+/// `future.cancel(msg=message)` of whatever is waited for.
+pub(super) fn forward(py: Python<'_>, future: &Own, message: Option<Own>) -> PyRes<bool> {
+    if let Some(future) = future.exact::<Future>() {
+        return Future::cancel(py, future, message);
+    }
+    if let Some(task) = future.exact::<Task>() {
+        return cancel(py, task, message);
+    }
+    let method = call::attribute(py, future, &names::CANCEL)?;
+    let message = message.unwrap_or_else(|| Own::none(py));
+    let answer = call::call_with(py, &method, &[], &[(&names::MSG, message)])?;
+    call::truth(py, &answer)
+}
+
+/// `task.uncancel()`: takes one request back; how many are left.
+pub(super) fn uncancel(_py: Python<'_>, this: &Own<Task>) -> i64 {
+    let left = (this.cancel_requests.get() - 1).max(0);
+    if left == 0 && this.cancel_requests.get() > 0 && cfg!(Py_3_13) {
+        // Since 3.13 the last one also takes a cancellation back that was not delivered yet.
+        this.must_cancel.set(false);
+    }
+    this.cancel_requests.set(left);
+    left
+}

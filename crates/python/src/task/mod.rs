@@ -1,0 +1,192 @@
+//! ROOM    floor 3: `Task`, a coroutine driven by a loop
+//! KNOWS   ffi, names, engine, future    NEVER   the event loop's class
+//! IN      steps and wake-ups from `turn`    OUT     entries in the ready queue, outcomes in its own future
+//! PROOF   tests/behaviour/test_tasks.py, CPython's test_tasks in Task/Future mode
+//! START   `step.rs`: one step; then `wait.rs`: what the coroutine may yield
+//!
+//! A task is in one of three places: in the ready queue (`Entry::Step` or `Wake`), among the waiters of `fut_waiter`, or
+//! running. On a loop of ours a step or wake-up is one two-word entry; on a foreign loop it is `call_soon` of a bound function.
+//! Running task: noted through `Engine::note_task`; a run inside a step suspends and restores the note.
+
+mod cancel;
+mod eager;
+mod python;
+mod step;
+mod wait;
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ferrio_core::slab::SlabKey;
+use pyo3::prelude::*;
+
+use crate::engine::{Engine, Entry, TaskRef};
+use crate::ffi::{self, Class, Own, PyRes, Slot, TypeSlot, Unowned, Visit, WithDict, context};
+use crate::future::Future;
+
+pub use python::make_types;
+pub use step::{step, wake};
+
+/// A coroutine driven by a loop.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Task {
+    future: Future,
+    coro: Slot,
+    context: Slot,
+    /// What it waits for.
+    fut_waiter: Slot,
+    /// Its name once somebody has asked or given one; until then `number` stands for "Task-N".
+    name: Slot,
+    number: Cell<u64>,
+    /// `cancel()` was called and no `CancelledError` has been thrown for it yet.
+    must_cancel: Cell<bool>,
+    /// Complain if it dies pending.
+    log_destroy_pending: Cell<bool>,
+    /// `cancel()` calls not taken back by `uncancel()`.
+    cancel_requests: Cell<i64>,
+    /// Its place in the engine's list of living tasks.
+    listed: Cell<Option<SlabKey>>,
+}
+
+ffi::extends!(Task: Future, future);
+
+static TASK: TypeSlot = TypeSlot::new();
+static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
+
+impl Class for Task {
+    const NAME: &'static CStr = c"ferrio.Task";
+    const DOC: &'static CStr = c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine driven by a loop; see asyncio.Task.";
+    type Head = WithDict;
+    const FINALIZER: bool = true;
+
+    fn slot() -> &'static TypeSlot {
+        &TASK
+    }
+
+    fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
+        Ok(Some(Self::around(Future::empty())))
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        self.future.traverse(visit);
+        visit.slot(&self.coro);
+        visit.slot(&self.context);
+        visit.slot(&self.fut_waiter);
+        visit.slot(&self.name);
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        self.unlist();
+        self.future.clear(py);
+        self.coro.set(None);
+        self.context.set(None);
+        self.fut_waiter.set(None);
+        self.name.set(None);
+    }
+
+    fn wants_finalizer(&self) -> bool {
+        let dies_pending = !self.future.is_done() && self.log_destroy_pending.get();
+        (dies_pending && !self.coro.is_empty()) || self.future.wants_finalizer()
+    }
+
+    fn finalize(py: Python<'_>, this: &Own<Self>) {
+        if !this.is_done() && this.log_destroy_pending.get() {
+            if let Err(error) = report_destroyed(py, this) {
+                error.write_unraisable(py, Some(this.as_any()));
+            }
+        }
+        if this.future.wants_finalizer() {
+            Future::finalize(py, this.base());
+        }
+    }
+
+    fn before_dealloc(&self) {
+        self.unlist();
+    }
+}
+
+/// "Task was destroyed but it is pending!"
+fn report_destroyed(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
+    let details = pyo3::types::PyDict::new(py);
+    details.set_item("task", this.as_any().bound(py))?;
+    details.set_item("message", "Task was destroyed but it is pending!")?;
+    this.report(py, details)
+}
+
+impl Task {
+    fn around(future: Future) -> Self {
+        Self {
+            future,
+            coro: Slot::empty(),
+            context: Slot::empty(),
+            fut_waiter: Slot::empty(),
+            name: Slot::empty(),
+            number: Cell::new(0),
+            must_cancel: Cell::new(false),
+            log_destroy_pending: Cell::new(true),
+            cancel_requests: Cell::new(0),
+            listed: Cell::new(None),
+        }
+    }
+
+    /// A task of one of our loops: `loop.create_task`. The first step is scheduled, or taken at once for `eager_start`
+    /// in a running loop. Errors: `TypeError` where `coro` is no coroutine.
+    #[inline]
+    pub fn create(
+        py: Python<'_>,
+        engine: &Own<Engine>,
+        coro: &Own,
+        name: Option<&Own>,
+        context: Option<&Own>,
+        eager_start: bool,
+    ) -> PyRes<Own<Self>> {
+        python::check_coroutine(py, coro)?;
+        let data = Self::around(Future::pending(py, engine)?);
+        data.coro.set(Some(coro.clone()));
+        data.take_name(py, name)?;
+        data.context.set(Some(match context {
+            Some(context) => context.clone(),
+            None => context::copy_current(py)?,
+        }));
+        let task = Own::alloc(py, data)?;
+        Self::start(py, &task, eager_start)?;
+        Ok(task)
+    }
+
+    fn take_name(&self, py: Python<'_>, name: Option<&Own>) -> PyRes<()> {
+        match name.filter(|name| !name.is_none()) {
+            None => self.number.set(LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1),
+            Some(name) => self.name.set(Some(python::name_text(py, name)?)),
+        }
+        Ok(())
+    }
+
+    /// Begins: lists the task and schedules or takes its first step.
+    fn start(py: Python<'_>, this: &Own<Self>, eager_start: bool) -> PyRes<()> {
+        match this.engine() {
+            Some(engine) => {
+                this.listed.set(Some(engine.enlist(Unowned::note(this.as_any()))));
+                if eager_start && engine.thread() != 0 {
+                    return eager::start(py, this);
+                }
+                let first = engine.schedule(py, Entry::Step(TaskRef(this.as_any().clone())));
+                if first.is_err() {
+                    // Never going to run, so nothing to complain about when it dies.
+                    this.log_destroy_pending.set(false);
+                    this.unlist();
+                }
+                first
+            }
+            None => eager::start_on_foreign_loop(py, this, eager_start),
+        }
+    }
+
+    /// Leaves the engine's list of living tasks.
+    fn unlist(&self) {
+        if let (Some(key), Some(engine)) = (self.listed.take(), self.engine()) {
+            engine.delist(key);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! One step of a task.
+
+use pyo3::prelude::*;
+
+use super::{Task, python, wait};
+use crate::engine::Engine;
+use crate::ffi::{Own, PyRes, Raised, call, context, coroutine, current_task, exception};
+use crate::future::{Future, Outcome, cancelled_error_class, invalid_state};
+use crate::names;
+
+/// `Entry::Step`: sends `None` into the coroutine. Errors: only those that leave the loop.
+#[inline]
+pub fn step(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
+    contain(py, this, on_engine(py, this, None))
+}
+
+/// `Entry::Wake`: what the task awaits is done; its error is thrown, its result fetched by the coroutine itself.
+#[inline]
+pub fn wake(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
+    let error = this.fut_waiter.peek(|future| match future {
+        // The common case needs no look at the outcome: the coroutine asks for it.
+        Some(future) => match future.cast::<Future>() {
+            Some(future) if future.has_value() => None,
+            _ => Some(()),
+        },
+        None => None,
+    });
+    if error.is_none() {
+        return step(py, this);
+    }
+    let Some(future) = this.fut_waiter.get() else {
+        return step(py, this);
+    };
+    let done = match error_of(py, &future) {
+        Ok(error) => on_engine(py, this, error),
+        Err(error) => Err(error),
+    };
+    contain(py, this, done)
+}
+
+/// An error of the machinery itself (a step of a task that is done, a broken awaitable) is the exception handler's.
+fn contain(py: Python<'_>, this: &Own<Task>, done: PyRes<()>) -> PyRes<()> {
+    match done {
+        Ok(()) => Ok(()),
+        Err(error) if error.leaves_the_loop(py) => Err(error),
+        Err(error) => {
+            let exception = error.take(py);
+            let details = pyo3::types::PyDict::new(py);
+            details.set_item("message", "Exception in callback TaskStepMethWrapper")?;
+            details.set_item("exception", exception.bound(py))?;
+            details.set_item("task", this.as_any().bound(py))?;
+            this.report(py, details)
+        }
+    }
+}
+
+/// The error that a finished future, ours or foreign, has for its waiter.
+pub(super) fn error_of(py: Python<'_>, future: &Own) -> PyRes<Option<Own>> {
+    if let Some(future) = future.cast::<Future>() {
+        return match future.outcome(py)? {
+            Outcome::Error(error) => Ok(Some(error)),
+            Outcome::Value(_) => Ok(None),
+            Outcome::None => Ok(Some(invalid_state(py, "Result is not set.").take(py))),
+        };
+    }
+    match call::method(py, future, &names::RESULT, &[]) {
+        Ok(_value) => Ok(None),
+        Err(error) => Ok(Some(error.take(py))),
+    }
+}
+
+#[inline]
+fn on_engine(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
+    let engine = this.engine().expect("entries are made for tasks of an engine only");
+    Engine::note_task(py, &engine, this.as_any())?;
+    run(py, this, error)
+}
+
+/// A step on a foreign loop: the same between asyncio's enter and leave.
+pub(super) fn on_foreign_loop(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
+    let loop_ = this.loop_object(py)?;
+    if let Some(other) = current_task::get(py, &loop_)? {
+        let (task, other) = (this.as_any().bound(py).repr()?, other.bound(py).repr()?);
+        let text = format!(
+            "Cannot enter into task {task} while another task {other} is being executed."
+        );
+        return Err(Raised::new::<pyo3::exceptions::PyRuntimeError>(py, text));
+    }
+    current_task::set(py, &loop_, this.as_any())?;
+    let done = run_inside(py, this, error).map_err(|error| error.take(py));
+    current_task::clear(py, &loop_)?;
+    done.map_err(|exception| exception::restore(py, exception))
+}
+
+/// Resumes the coroutine once, in the task's context, and acts on what it did. The caller has noted the current task.
+#[inline]
+pub(super) fn run(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
+    let error = prepare(py, this, error)?;
+    let Some(context) = this.context.get() else {
+        return Err(gone(py));
+    };
+    context::enter(py, &context)?;
+    match resume(py, this, error.as_ref()) {
+        coroutine::Step::Failed(error) => {
+            let exception = error.take(py);
+            context::exit(py, &context)?;
+            failed(py, this, exception)
+        }
+        done => {
+            context::exit(py, &context)?;
+            settle(py, this, done)
+        }
+    }
+}
+
+/// The same where the caller is in the task's context already: `call_soon(step, context=context)`.
+pub(super) fn run_inside(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
+    let error = prepare(py, this, error)?;
+    let done = resume(py, this, error.as_ref());
+    settle(py, this, done)
+}
+
+#[inline]
+fn prepare(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<Option<Own>> {
+    if this.is_done() {
+        return Err(already_done(py, this, error.as_ref()));
+    }
+    let error = if this.must_cancel.get() { Some(cancellation(py, this, error)?) } else { error };
+    drop(this.fut_waiter.take());
+    Ok(error)
+}
+
+#[inline]
+fn resume(py: Python<'_>, this: &Own<Task>, error: Option<&Own>) -> coroutine::Step {
+    let Some(coro) = this.coro.get() else {
+        return coroutine::Step::Failed(gone(py));
+    };
+    match error {
+        None => coroutine::send(py, &coro),
+        Some(error) => coroutine::throw(py, &coro, error),
+    }
+}
+
+#[inline]
+fn settle(py: Python<'_>, this: &Own<Task>, done: coroutine::Step) -> PyRes<()> {
+    match done {
+        coroutine::Step::Yielded(what) => wait::on(py, this, what),
+        coroutine::Step::Returned(value) => returned(py, this, value),
+        coroutine::Step::Failed(error) => {
+            let exception = error.take(py);
+            failed(py, this, exception)
+        }
+    }
+}
+
+/// Only for tasks that the collector has cleared.
+#[cold]
+fn gone(py: Python<'_>) -> Raised {
+    invalid_state(py, "the task has no coroutine any more")
+}
+
+#[cold]
+fn already_done(py: Python<'_>, this: &Own<Task>, error: Option<&Own>) -> Raised {
+    let shown = |object: &Own| object.bound(py).repr().map_or_else(|_| "?".into(), |r| r.to_string());
+    let error = error.map_or_else(|| "None".to_owned(), shown);
+    invalid_state(py, &format!("__step(): already done: {}, {error}", shown(this.as_any())))
+}
+
+/// The `CancelledError` that `cancel()` has asked for; one that is on its way already will do.
+#[cold]
+fn cancellation(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes {
+    this.must_cancel.set(false);
+    match error {
+        Some(error) if exception::matches(&error, cancelled_error_class(py)?) => Ok(error),
+        _ => this.make_cancelled_error(py),
+    }
+}
+
+fn returned(py: Python<'_>, this: &Own<Task>, value: Own) -> PyRes<()> {
+    this.unlist();
+    if this.must_cancel.replace(false) {
+        // Cancelled in its very last step.
+        let message = this.cancel_message();
+        return Future::cancel(py, this.base(), message).map(drop);
+    }
+    Future::set_result(py, this.base(), value)
+}
+
+#[cold]
+fn failed(py: Python<'_>, this: &Own<Task>, exception: Own) -> PyRes<()> {
+    this.unlist();
+    if exception::matches(&exception, cancelled_error_class(py)?) {
+        this.set_cancelled_error(exception);
+        return Future::cancel(py, this.base(), None).map(drop);
+    }
+    Future::set_exception(py, this.base(), exception.clone())?;
+    let leaves = python::leaves_the_loop(py, &exception);
+    if leaves { Err(exception::restore(py, exception)) } else { Ok(()) }
+}
