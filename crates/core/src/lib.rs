@@ -10,7 +10,10 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod conn;
+pub mod flow;
 pub mod ready;
 pub mod slab;
 pub mod timers;
 pub mod waiters;
+pub mod write_queue;
