@@ -21,7 +21,8 @@ from asyncio.log import logger
 
 from . import _ferrio
 from ._connect import Connecting
-from ._serve import Serving
+from ._serve import Serving, socket_files
+from ._tasks import register_loop
 
 __all__ = ("Loop",)
 
@@ -206,19 +207,19 @@ class SocketCalls:
 
     async def sock_recv(self, sock, nbytes):
         """Receive up to `nbytes` bytes; b"" at the end of the stream."""
-        return await _ferrio.sock_recv(self, sock, nbytes)
+        return await self._sock_recv(sock, nbytes)
 
     async def sock_recv_into(self, sock, buf):
         """Receive into a writable buffer; how many bytes."""
-        return await _ferrio.sock_recv_into(self, sock, buf)
+        return await self._sock_recv_into(sock, buf)
 
     async def sock_sendall(self, sock, data):
         """Send all of `data`; None."""
-        return await _ferrio.sock_sendall(self, sock, data)
+        return await self._sock_sendall(sock, data)
 
     async def sock_accept(self, sock):
         """Accept a connection: `(socket, address)`, the socket non-blocking."""
-        return await _ferrio.sock_accept(self, sock)
+        return await self._sock_accept(sock)
 
     async def sock_connect(self, sock, address):
         """Connect; the host of an internet address is resolved first."""
@@ -230,7 +231,7 @@ class SocketCalls:
                 host, port, family=sock.family, type=sock.type, proto=sock.proto
             )
             address = found[0][4]
-        return await _ferrio.sock_connect(self, sock, address)
+        return await self._sock_connect(sock, address)
 
 
 class Closing:
@@ -306,13 +307,13 @@ class Closing:
 
 
 class Loop(
-    _ferrio.Loop,
     Reporting,
     Executing,
     SocketCalls,
     Connecting,
     Serving,
     Closing,
+    _ferrio.Loop,
     asyncio.AbstractEventLoop,
 ):
     """An asyncio event loop whose running, scheduling, tasks, futures and transports are native."""
@@ -326,5 +327,7 @@ class Loop(
         self._asyncgens = weakref.WeakSet()
         self._asyncgens_shutdown_called = False
         self._origin_depth_before = None
+        self._socket_files = socket_files()
+        register_loop(self)
         if _debug_from_environment():
             self._set_debug(True)

@@ -7,6 +7,42 @@
 mod convert;
 mod engine;
 mod error;
+mod event_loop;
 mod ffi;
+mod future;
 mod handle;
 mod names;
+mod sock;
+mod task;
+mod transport;
+
+use pyo3::prelude::*;
+
+use crate::ffi::{Class, PyRes};
+
+/// `ferrio._ferrio`: the native half of the package; its public names are re-exported by `ferrio`.
+#[pymodule]
+fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    make_types(module.py())?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    add::<event_loop::Loop>(module, "Loop")?;
+    add::<future::Future>(module, "Future")?;
+    add::<task::Task>(module, "Task")
+}
+
+/// From the ground up: a derived class needs its base.
+fn make_types(py: Python<'_>) -> PyRes<()> {
+    handle::make_types(py)?;
+    engine::make_types(py)?;
+    future::make_types(py)?;
+    task::make_types(py)?;
+    transport::stream::make_types(py)?;
+    transport::listener::make_types(py)?;
+    sock::make_types(py)?;
+    event_loop::make_types(py)
+}
+
+fn add<T: Class>(module: &Bound<'_, PyModule>, name: &str) -> PyResult<()> {
+    let class = T::slot().type_object(module.py());
+    module.add(name, class.bound(module.py()))
+}

@@ -6,7 +6,7 @@ use ferrio_reactor::{Interest, Key};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{Engine, Source, Watcher};
+use super::{Engine, SinkRef, Source, Watcher};
 use crate::error;
 use crate::ffi::{PyRes, Raised};
 
@@ -145,6 +145,29 @@ impl Engine {
             self.set_interest(py, key, interest)?;
         }
         Ok(removed)
+    }
+
+    /// The `sock_*` call that waits for one direction of a descriptor.
+    pub fn watched_by(&self, fd: RawFd, direction: Direction) -> Option<SinkRef> {
+        match self.source_behind(fd)? {
+            Source::Watch { reader, writer } => {
+                match if direction == Direction::Read {
+                    reader
+                } else {
+                    writer
+                } {
+                    Some(Watcher::Operation(sink)) => Some(sink),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Who is behind a descriptor.
+    pub fn source_behind(&self, fd: RawFd) -> Option<Source> {
+        self.sources
+            .with(|sources| sources.by_fd(fd).map(|(_, row)| row.source.clone()))
     }
 
     fn replace_watcher(

@@ -1,6 +1,5 @@
 //! `call_soon` and its relatives, seen from Python.
 
-use ferrio_reactor::clock;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -16,9 +15,11 @@ fn context_of<'a>(context: Option<&'a Own>) -> Option<&'a Own> {
 
 #[inline]
 pub(super) fn call_soon(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Handle>> {
-    let [context] =
-        args.bind_varargs(py, "call_soon", &[&names::CALLBACK], &[&names::CONTEXT])?;
-    let (callback, rest) = args.positional().split_first().expect("bind_varargs has checked");
+    let [context] = args.bind_varargs(py, "call_soon", &[&names::CALLBACK], &[&names::CONTEXT])?;
+    let (callback, rest) = args
+        .positional()
+        .split_first()
+        .expect("bind_varargs has checked");
     Engine::call_soon(py, this.base(), callback, rest, context_of(context))
 }
 
@@ -29,7 +30,10 @@ pub(super) fn call_soon_threadsafe(
 ) -> PyRes<Own<Handle>> {
     let names = &[&names::CONTEXT];
     let [context] = args.bind_varargs(py, "call_soon_threadsafe", &[&names::CALLBACK], names)?;
-    let (callback, rest) = args.positional().split_first().expect("bind_varargs has checked");
+    let (callback, rest) = args
+        .positional()
+        .split_first()
+        .expect("bind_varargs has checked");
     Engine::call_soon_threadsafe(py, this.base(), callback, rest, context_of(context))
 }
 
@@ -50,14 +54,18 @@ pub(super) fn call_later(
     }
     let when = time(py, this) + seconds(py, &items[0])?;
     let context = context_of(context);
-    Engine::call_at(py, this.base(), "call_later", when, &items[1], &items[2..], context)
+    Engine::call_at(
+        py,
+        this.base(),
+        "call_later",
+        when,
+        &items[1],
+        &items[2..],
+        context,
+    )
 }
 
-pub(super) fn call_at(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    args: Args<'_>,
-) -> PyRes<Own<TimerHandle>> {
+pub(super) fn call_at(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<TimerHandle>> {
     let fixed = &[&names::WHEN, &names::CALLBACK];
     let [context] = args.bind_varargs(py, "call_at", fixed, &[&names::CONTEXT])?;
     let items = args.positional();
@@ -66,10 +74,18 @@ pub(super) fn call_at(
     }
     let when = seconds(py, &items[0])?;
     let context = context_of(context);
-    Engine::call_at(py, this.base(), "call_at", when, &items[1], &items[2..], context)
+    Engine::call_at(
+        py,
+        this.base(),
+        "call_at",
+        when,
+        &items[1],
+        &items[2..],
+        context,
+    )
 }
 
 /// The loop's clock: CLOCK_MONOTONIC in seconds, as `time.monotonic()`.
 pub(super) fn time(_py: Python<'_>, _this: &Own<Loop>) -> f64 {
-    clock::now_ns() as f64 / 1e9
+    Engine::seconds()
 }

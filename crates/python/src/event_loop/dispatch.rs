@@ -42,7 +42,12 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
         Source::Waker => return Ok(()),
         Source::Signals => return signals::arrived(py, this),
         Source::Stream(sink) => {
-            stream::ready(py, open::<StreamTransport>(&sink), event.readable, event.writable)?;
+            stream::ready(
+                py,
+                open::<StreamTransport>(&sink),
+                event.readable,
+                event.writable,
+            )?;
         }
         Source::Listener(sink) => listener::ready(py, open::<Listener>(&sink))?,
         Source::Watch { reader, .. } => {
@@ -52,7 +57,11 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
             }
             if event.writable {
                 // The reader may have removed or replaced the writer.
-                if let Some(Source::Watch { writer: Some(writer), .. }) = this.source_of(event) {
+                if let Some(Source::Watch {
+                    writer: Some(writer),
+                    ..
+                }) = this.source_of(event)
+                {
                     wake(py, &writer)?;
                 }
             }
@@ -86,5 +95,7 @@ pub(super) fn flush(py: Python<'_>, sink: &SinkRef) -> PyRes<()> {
 
 #[inline]
 fn open<T: crate::ffi::Class>(sink: &SinkRef) -> &Own<T> {
-    sink.0.cast::<T>().expect("each Source variant is made by one class only")
+    sink.0
+        .cast::<T>()
+        .expect("each Source variant is made by one class only")
 }

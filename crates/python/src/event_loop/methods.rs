@@ -3,14 +3,14 @@
 
 use pyo3::prelude::*;
 
-use super::{Loop, calls, resolve, run, signals, spawn, watchers};
+use super::{Loop, calls, resolve, run, signals, spawn, transports, watchers};
 use crate::ffi::{Method, Own, Property, PyRes, Raised};
-use crate::sock;
 
 pub(super) fn methods() -> Vec<Method<Loop>> {
     let mut methods = running();
     methods.extend(scheduling());
     methods.extend(descriptors());
+    methods.extend(ground());
     methods
 }
 
@@ -167,6 +167,52 @@ fn descriptors() -> Vec<Method<Loop>> {
     ]
 }
 
+/// What the coroutines of `python/ferrio` stand on.
+fn ground() -> Vec<Method<Loop>> {
+    vec![
+        Method::args(
+            c"_make_stream_transport",
+            c"_make_stream_transport($self, sock, protocol, waiter=None, extra=None, server=None)\n--\n\nA transport over a connected socket.",
+            transports::make_stream_transport,
+        ),
+        Method::args(
+            c"_start_serving",
+            c"_start_serving($self, protocol_factory, sock, sslcontext, server, backlog, /, *rest)\n--\n\nAccept connections.",
+            transports::start_serving,
+        ),
+        Method::one(
+            c"_stop_serving",
+            c"_stop_serving($self, sock, /)\n--\n\nStop accepting and close the socket.",
+            transports::stop_serving,
+        ),
+        Method::args(
+            c"_sock_recv",
+            c"_sock_recv($self, sock, nbytes, /)\n--\n\nA future of bytes.",
+            transports::sock_recv,
+        ),
+        Method::args(
+            c"_sock_recv_into",
+            c"_sock_recv_into($self, sock, buf, /)\n--\n\nA future of the count.",
+            transports::sock_recv_into,
+        ),
+        Method::args(
+            c"_sock_sendall",
+            c"_sock_sendall($self, sock, data, /)\n--\n\nA future of None.",
+            transports::sock_sendall,
+        ),
+        Method::one(
+            c"_sock_accept",
+            c"_sock_accept($self, sock, /)\n--\n\nA future of (socket, address).",
+            transports::sock_accept,
+        ),
+        Method::args(
+            c"_sock_connect",
+            c"_sock_connect($self, sock, address, /)\n--\n\nA future of None.",
+            transports::sock_connect,
+        ),
+    ]
+}
+
 pub(super) fn properties() -> Vec<Property<Loop>> {
     vec![
         Property::get(c"slow_callback_duration", |_, this: &Own<Loop>| {
@@ -177,17 +223,21 @@ pub(super) fn properties() -> Vec<Property<Loop>> {
                 let text = "cannot delete slow_callback_duration";
                 return Err(Raised::new::<pyo3::exceptions::PyAttributeError>(py, text));
             };
-            this.slow_callback_duration.set(value.bound(py).extract::<f64>()?);
+            this.slow_callback_duration
+                .set(value.bound(py).extract::<f64>()?);
             Ok(())
         }),
         // Names that debug helpers and CPython's own functions read.
         Property::get(c"_debug", |_, this: &Own<Loop>| this.is_debug()),
         Property::get(c"_closed", |_, this: &Own<Loop>| this.is_closed()),
-        Property::get(c"_thread_id", |py, this: &Own<Loop>| -> PyRes<Option<Own>> {
-            match this.thread() {
-                0 => Ok(None),
-                ident => Own::int(py, ident as i64).map(Some),
-            }
-        }),
+        Property::get(
+            c"_thread_id",
+            |py, this: &Own<Loop>| -> PyRes<Option<Own>> {
+                match this.thread() {
+                    0 => Ok(None),
+                    ident => Own::int(py, ident as i64).map(Some),
+                }
+            },
+        ),
     ]
 }

@@ -11,6 +11,7 @@ mod resolve;
 mod run;
 mod signals;
 mod spawn;
+mod transports;
 mod turn;
 mod watchers;
 
@@ -21,9 +22,7 @@ use std::ffi::CStr;
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
-use crate::ffi::{
-    self, Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit,
-};
+use crate::ffi::{self, Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit};
 use crate::handle::Handle;
 
 /// The native base of `ferrio.Loop`.
@@ -68,7 +67,9 @@ impl Class for Loop {
         self.engine.traverse(visit);
         visit.slot(&self.task_factory);
         let _ = self.signal_handlers.look(|handlers| {
-            handlers.values().for_each(|handle| crate::engine::traverse_handle(handle, visit));
+            handlers
+                .values()
+                .for_each(|handle| crate::engine::traverse_handle(handle, visit));
         });
     }
 
@@ -104,7 +105,10 @@ fn repr(py: Python<'_>, this: &Own<Loop>) -> PyRes {
     let name = this.as_any().type_object(py).name()?.to_string();
     let (running, closed) = (flag(this.thread() != 0), flag(this.is_closed()));
     let debug = flag(this.is_debug());
-    Ok(Own::str(py, &format!("<{name} running={running} closed={closed} debug={debug}>")))
+    Ok(Own::str(
+        py,
+        &format!("<{name} running={running} closed={closed} debug={debug}>"),
+    ))
 }
 
 /// Makes the type.

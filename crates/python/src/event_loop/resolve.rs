@@ -67,7 +67,8 @@ fn host_name(py: Python<'_>, host: &Own) -> PyRes<Option<CString>> {
     }
     let host = host.bound(py);
     let bytes = if host.is_instance_of::<pyo3::types::PyString>() {
-        host.call_method1("encode", ("idna",))?.extract::<Vec<u8>>()?
+        host.call_method1("encode", ("idna",))?
+            .extract::<Vec<u8>>()?
     } else if host.is_instance_of::<pyo3::types::PyBytes>() {
         host.extract::<Vec<u8>>()?
     } else {
@@ -86,7 +87,8 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
     let bytes = if port.is_instance_of::<pyo3::types::PyInt>() {
         port.str()?.to_string().into_bytes()
     } else if port.is_instance_of::<pyo3::types::PyString>() {
-        port.call_method1("encode", ("utf-8",))?.extract::<Vec<u8>>()?
+        port.call_method1("encode", ("utf-8",))?
+            .extract::<Vec<u8>>()?
     } else if port.is_instance_of::<pyo3::types::PyBytes>() {
         port.extract::<Vec<u8>>()?
     } else {
@@ -95,11 +97,7 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
     c_string(py, bytes).map(Some)
 }
 
-pub(super) fn getaddrinfo(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    args: Args<'_>,
-) -> PyRes<Own<Future>> {
+pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
     let [host, port, family, kind, proto, flags] = args.bind(py, &GETADDRINFO)?;
     let (host, port) = (host.expect("required"), port.expect("required"));
     let query = Query {
@@ -124,7 +122,14 @@ pub(super) fn getaddrinfo(
 fn audit(py: Python<'_>, host: &Own, port: &Own, query: &Query) -> PyRes<()> {
     let audit = py.import("sys")?.getattr("audit")?;
     let (family, kind, proto) = (query.family, query.socktype, query.protocol);
-    audit.call1(("socket.getaddrinfo", host.bound(py), port.bound(py), family, kind, proto))?;
+    audit.call1((
+        "socket.getaddrinfo",
+        host.bound(py),
+        port.bound(py),
+        family,
+        kind,
+        proto,
+    ))?;
     Ok(())
 }
 
@@ -141,7 +146,9 @@ fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<(Query, u32, u32)> {
     let host = items[0].bound(py).extract::<String>()?;
     let port = items[1].bound(py).extract::<u16>()?;
     let extra = |index: usize| -> PyRes<u32> {
-        items.get(index).map_or(Ok(0), |item| Ok(item.bound(py).extract::<u32>()?))
+        items
+            .get(index)
+            .map_or(Ok(0), |item| Ok(item.bound(py).extract::<u32>()?))
     };
     let query = Query {
         host: Some(c_string(py, host.into_bytes())?),
@@ -154,11 +161,7 @@ fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<(Query, u32, u32)> {
     Ok((query, extra(2)?, extra(3)?))
 }
 
-pub(super) fn getnameinfo(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    args: Args<'_>,
-) -> PyRes<Own<Future>> {
+pub(super) fn getnameinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
     let [address, flags] = args.bind(py, &GETNAMEINFO)?;
     let (query, flow, scope) = numeric_query(py, address.expect("required"))?;
     let flags = number(py, flags)?;
@@ -169,7 +172,10 @@ pub(super) fn getnameinfo(
             Err(error) => return Answer::Names(Err(error)),
         };
         let mut address = found.swap_remove(0).addr;
-        if let SockAddr::V6 { flowinfo, scope_id, .. } = &mut address {
+        if let SockAddr::V6 {
+            flowinfo, scope_id, ..
+        } = &mut address
+        {
             (*flowinfo, *scope_id) = (flow, scope);
         }
         Answer::Names(resolve::getnameinfo(&address, flags))
@@ -208,7 +214,10 @@ pub(super) fn finished(
     let Some(waiter) = this.finish_job(id) else {
         return Ok(());
     };
-    let future = waiter.0.cast::<Future>().expect("jobs are awaited by futures");
+    let future = waiter
+        .0
+        .cast::<Future>()
+        .expect("jobs are awaited by futures");
     match outcome.downcast::<Answer>() {
         Ok(answer) => deliver(py, future, *answer),
         Err(_unknown) => Ok(()),
@@ -255,7 +264,10 @@ fn gaierror(py: Python<'_>, error: &ResolveError) -> Raised {
 /// The list that `socket.getaddrinfo` returns: `(family, type, proto, canonname, sockaddr)`.
 fn address_list(py: Python<'_>, found: &[AddrInfo]) -> PyRes {
     let socket = py.import("socket")?;
-    let (families, kinds) = (socket.getattr("AddressFamily")?, socket.getattr("SocketKind")?);
+    let (families, kinds) = (
+        socket.getattr("AddressFamily")?,
+        socket.getattr("SocketKind")?,
+    );
     // Numbers without a name stay numbers, as in the socket module.
     let named = |class: &Bound<'_, PyAny>, value: i32| -> PyRes {
         match class.call1((value,)) {

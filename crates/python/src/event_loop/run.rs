@@ -22,7 +22,10 @@ fn asyncio_function(
 
 fn running_loop(py: Python<'_>) -> PyRes<Own> {
     static GET: Immortal = Immortal::empty();
-    call::call0(py, asyncio_function(py, &GET, "asyncio.events", "_get_running_loop")?)
+    call::call0(
+        py,
+        asyncio_function(py, &GET, "asyncio.events", "_get_running_loop")?,
+    )
 }
 
 fn set_running_loop(py: Python<'_>, loop_: &Own) -> PyRes<()> {
@@ -35,7 +38,10 @@ fn set_running_loop(py: Python<'_>, loop_: &Own) -> PyRes<()> {
 fn check_can_run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     this.check_open(py)?;
     if this.thread() != 0 {
-        return Err(Raised::new::<PyRuntimeError>(py, "This event loop is already running"));
+        return Err(Raised::new::<PyRuntimeError>(
+            py,
+            "This event loop is already running",
+        ));
     }
     if !running_loop(py)?.is_none() {
         let text = "Cannot run the event loop while another loop is running";
@@ -78,7 +84,11 @@ fn enter(py: Python<'_>, this: &Own<Loop>) -> PyRes<Borrowed> {
     set_running_loop(py, this.as_any())?;
     this.set_thread(runtime::thread_ident());
     let wakeup = signals::borrow_wakeup_fd(py, this)?;
-    Ok(Borrowed { asyncgen_hooks, wakeup, suspended })
+    Ok(Borrowed {
+        asyncgen_hooks,
+        wakeup,
+        suspended,
+    })
 }
 
 fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
@@ -148,8 +158,7 @@ fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Ow
     let is_future = call::truth(py, &call::call1(py, is_future, awaitable)?)?;
     let ensure = asyncio_function(py, &ENSURE, "asyncio.tasks", "ensure_future")?;
     let loop_ = this.as_any().clone();
-    let future =
-        call::call_with(py, ensure, &[awaitable.clone()], &[(&names::LOOP, loop_)])?;
+    let future = call::call_with(py, ensure, &[awaitable.clone()], &[(&names::LOOP, loop_)])?;
     Ok((future, !is_future))
 }
 
@@ -158,7 +167,12 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, awaitable: &O
     let (future, is_new) = ensure_future(py, this, awaitable)?;
     if is_new {
         // An interrupted run leaves it pending, which is no news to the caller.
-        call::set_attribute(py, &future, &names::LOG_DESTROY_PENDING, &Own::bool(py, false))?;
+        call::set_attribute(
+            py,
+            &future,
+            &names::LOG_DESTROY_PENDING,
+            &Own::bool(py, false),
+        )?;
     }
     let stop = stopper(py, this)?;
     call::method(py, &future, &names::ADD_DONE_CALLBACK, &[&stop])?;
@@ -194,7 +208,10 @@ pub(super) fn stop(_py: Python<'_>, this: &Own<Loop>) {
 /// Closes; the Python side shuts the default executor down. Idempotent. Errors: `RuntimeError` while running.
 pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     if this.thread() != 0 {
-        return Err(Raised::new::<PyRuntimeError>(py, "Cannot close a running event loop"));
+        return Err(Raised::new::<PyRuntimeError>(
+            py,
+            "Cannot close a running event loop",
+        ));
     }
     if this.is_closed() {
         return Ok(());

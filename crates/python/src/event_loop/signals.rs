@@ -32,7 +32,10 @@ fn in_main_thread(py: Python<'_>) -> PyRes<bool> {
     let import = || Ok(Own::from(py.import("threading")?.getattr("main_thread")?));
     let main = call::call0(py, MAIN_THREAD.get_or_init(py, import)?)?;
     let ident = call::attribute(py, &main, &names::IDENT)?;
-    Ok(ident.bound(py).extract::<u64>().is_ok_and(|ident| ident == runtime::thread_ident()))
+    Ok(ident
+        .bound(py)
+        .extract::<u64>()
+        .is_ok_and(|ident| ident == runtime::thread_ident()))
 }
 
 /// Lends the loop's descriptor to CPython for a run in the main thread; elsewhere nothing.
@@ -43,7 +46,9 @@ pub(super) fn borrow_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<Option
     let fd = this.signal_fd(py)?;
     let previous = runtime::set_wakeup_fd(py, fd);
     // Handlers kept it from the last run: then nobody else's stood there.
-    Ok(Some(WakeupFd { previous: if previous == fd { -1 } else { previous } }))
+    Ok(Some(WakeupFd {
+        previous: if previous == fd { -1 } else { previous },
+    }))
 }
 
 /// Bytes have arrived: runs Python's handlers and queues those of `add_signal_handler`.
@@ -51,7 +56,9 @@ pub(super) fn arrived(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     runtime::check_signals(py)?;
     for number in this.drain_signals() {
         let number = i32::from(number);
-        let handle = this.signal_handlers.with(|handlers| handlers.get(&number).cloned());
+        let handle = this
+            .signal_handlers
+            .with(|handlers| handlers.get(&number).cloned());
         match handle {
             Some(handle) if handle.is_cancelled() => remove(py, this, number).map(drop)?,
             Some(handle) => {
@@ -93,19 +100,26 @@ pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_
     }
     runtime::set_wakeup_fd(py, this.signal_fd(py)?);
     let handle = Handle::new(py, this.as_any(), items[1].clone(), &items[2..], None)?;
-    let before = this.signal_handlers.with(|handlers| handlers.insert(number, handle));
+    let before = this
+        .signal_handlers
+        .with(|handlers| handlers.insert(number, handle));
     drop(before);
     let install = || -> PyResult<()> {
         // A Python-level handler must stand there for the C handler to write the byte; it has nothing to do.
         let signal = py.import("signal")?;
-        let ignore = py.import("asyncio.unix_events")?.getattr("_sighandler_noop")?;
+        let ignore = py
+            .import("asyncio.unix_events")?
+            .getattr("_sighandler_noop")?;
         signal.call_method1("signal", (number, ignore))?;
         // Interrupted system calls of the program resume by themselves.
         signal.call_method1("siginterrupt", (number, false))?;
         Ok(())
     };
     install().map_err(|error| {
-        drop(this.signal_handlers.with(|handlers| handlers.remove(&number)));
+        drop(
+            this.signal_handlers
+                .with(|handlers| handlers.remove(&number)),
+        );
         let is_einval = error
             .value(py)
             .getattr("errno")
@@ -122,7 +136,11 @@ pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_
 fn check_coroutine(py: Python<'_>, callback: &Own) -> PyRes<()> {
     let coroutines = py.import("asyncio.coroutines")?;
     for name in ["iscoroutine", "iscoroutinefunction"] {
-        if coroutines.getattr(name)?.call1((callback.bound(py),))?.is_truthy()? {
+        if coroutines
+            .getattr(name)?
+            .call1((callback.bound(py),))?
+            .is_truthy()?
+        {
             let text = "coroutines cannot be used with add_signal_handler()";
             return Err(Raised::new::<pyo3::exceptions::PyTypeError>(py, text));
         }
@@ -136,13 +154,19 @@ pub(super) fn remove_signal_handler(py: Python<'_>, this: &Own<Loop>, signal: &O
 }
 
 fn remove(py: Python<'_>, this: &Own<Loop>, number: i32) -> PyRes<bool> {
-    let removed = this.signal_handlers.with(|handlers| handlers.remove(&number));
+    let removed = this
+        .signal_handlers
+        .with(|handlers| handlers.remove(&number));
     if removed.is_none() {
         return Ok(false);
     }
     drop(removed);
     let signal = py.import("signal")?;
-    let name = if number == libc_sigint(&signal)? { "default_int_handler" } else { "SIG_DFL" };
+    let name = if number == libc_sigint(&signal)? {
+        "default_int_handler"
+    } else {
+        "SIG_DFL"
+    };
     signal.call_method1("signal", (number, signal.getattr(name)?))?;
     let none_left = this.signal_handlers.with(|handlers| handlers.is_empty());
     if none_left && this.thread() == 0 {
@@ -157,8 +181,9 @@ fn libc_sigint(signal: &Bound<'_, PyModule>) -> PyRes<i32> {
 
 /// At `close()`.
 pub(super) fn remove_all(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    let numbers: Vec<i32> =
-        this.signal_handlers.with(|handlers| handlers.keys().copied().collect());
+    let numbers: Vec<i32> = this
+        .signal_handlers
+        .with(|handlers| handlers.keys().copied().collect());
     for number in numbers {
         remove(py, this, number)?;
     }

@@ -12,7 +12,12 @@ use crate::task::Task;
 
 static CREATE_TASK: Params<4> = Params {
     function: "create_task",
-    names: [&names::CORO, &names::NAME, &names::CONTEXT, &names::EAGER_START],
+    names: [
+        &names::CORO,
+        &names::NAME,
+        &names::CONTEXT,
+        &names::EAGER_START,
+    ],
     positional: 1,
     required: 1,
 };
@@ -40,7 +45,10 @@ fn dialect(py: Python<'_>) -> PyRes<Dialect> {
     let forwards_all = code.getattr("co_flags")?.extract::<u32>()? & CO_VARKEYWORDS != 0;
     let names = code.getattr("co_varnames")?.extract::<Vec<String>>()?;
     let eager_start = forwards_all || names.iter().any(|name| name == "eager_start");
-    Ok(*DIALECT.get_or_init(|| Dialect { forwards_all, eager_start }))
+    Ok(*DIALECT.get_or_init(|| Dialect {
+        forwards_all,
+        eager_start,
+    }))
 }
 
 fn given<'a>(value: Option<&'a Own>) -> Option<&'a Own> {
@@ -81,8 +89,15 @@ fn by_factory(
     let args = [this.as_any().clone(), coro.clone()];
     let mut kwargs: Vec<(&'static Name, Own)> = Vec::new();
     if dialect(py)?.forwards_all {
-        let all = [(&names::NAME, name), (&names::CONTEXT, context), (&names::EAGER_START, eager)];
-        kwargs.extend(all.into_iter().filter_map(|(key, value)| Some((key, value?.clone()))));
+        let all = [
+            (&names::NAME, name),
+            (&names::CONTEXT, context),
+            (&names::EAGER_START, eager),
+        ];
+        kwargs.extend(
+            all.into_iter()
+                .filter_map(|(key, value)| Some((key, value?.clone()))),
+        );
         return call::call_with(py, factory, &args, &kwargs);
     }
     kwargs.extend(given(context).map(|context| (&names::CONTEXT, context.clone())));
@@ -106,7 +121,9 @@ fn set_name(py: Python<'_>, task: &Own, name: Option<&Own>) -> PyRes<()> {
             let text = "Task.set_name() was added in Python 3.8, the method support will be mandatory \
                         for third-party task implementations since 3.13.";
             let category = py.get_type::<pyo3::exceptions::PyDeprecationWarning>();
-            py.import("warnings")?.getattr("warn")?.call1((text, category, 3))?;
+            py.import("warnings")?
+                .getattr("warn")?
+                .call1((text, category, 3))?;
             Ok(())
         }
     }
@@ -123,9 +140,13 @@ pub(super) fn set_task_factory(py: Python<'_>, this: &Own<Loop>, factory: &Own) 
         return Ok(());
     }
     if !call::is_callable(factory) {
-        return Err(Raised::new::<PyTypeError>(py, "task factory must be a callable or None"));
+        return Err(Raised::new::<PyTypeError>(
+            py,
+            "task factory must be a callable or None",
+        ));
     }
-    this.eager_factory.set(stock_eager_factory(py)?.is_some_and(|eager| eager.is(factory)));
+    this.eager_factory
+        .set(stock_eager_factory(py)?.is_some_and(|eager| eager.is(factory)));
     this.task_factory.set(Some(factory.clone()));
     Ok(())
 }
@@ -136,6 +157,10 @@ fn stock_eager_factory(py: Python<'_>) -> PyRes<Option<&'static Own>> {
     if !cfg!(Py_3_12) {
         return Ok(None);
     }
-    let import = || Ok(Own::from(py.import("asyncio.tasks")?.getattr("eager_task_factory")?));
+    let import = || {
+        Ok(Own::from(
+            py.import("asyncio.tasks")?.getattr("eager_task_factory")?,
+        ))
+    };
     EAGER.get_or_init(py, import).map(Some)
 }

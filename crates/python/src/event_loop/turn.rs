@@ -11,8 +11,8 @@ use super::{Loop, dispatch};
 use crate::engine::{Engine, Entry, SinkRef, TaskRef};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle};
-use crate::task::{self, Task};
 use crate::names;
+use crate::task::{self, Task};
 
 /// Runs turns until `stop()`. Errors: `KeyboardInterrupt` and `SystemExit` of callbacks, errors of the poller; what was
 /// ready behind them stays ready.
@@ -25,13 +25,17 @@ pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         // Ask the kernel, and let what it says wake transports and watchers.
         if look {
             Engine::forget_task(py, engine)?;
+            // What was written outside of any entry: before the run, by a finalizer, by a signal handler.
+            flush(py, this)?;
             let jobs = engine.poll(py, engine.patience(), &mut batch)?;
             dispatch::batch(py, this, &mut batch, jobs)?;
         }
         // Run what is ready now; what these calls schedule belongs to the next turn.
         let ready = engine.ready_len();
         for _ in 0..ready {
-            let Some(entry) = engine.next_entry() else { break };
+            let Some(entry) = engine.next_entry() else {
+                break;
+            };
             if engine.is_debug() {
                 run_watched(py, this, engine, entry)?;
             } else {
@@ -64,7 +68,9 @@ fn run_entry(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entr
 
 #[inline]
 fn open(task: &TaskRef) -> &Own<Task> {
-    task.0.cast::<Task>().expect("only floor 3 makes a TaskRef, from a Task")
+    task.0
+        .cast::<Task>()
+        .expect("only floor 3 makes a TaskRef, from a Task")
 }
 
 #[inline]
@@ -102,12 +108,7 @@ fn flush_all(py: Python<'_>, sinks: &[SinkRef]) -> PyRes<()> {
 
 /// Debug mode: the same with a stopwatch.
 #[cold]
-fn run_watched(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    engine: &Own<Engine>,
-    entry: Entry,
-) -> PyRes<()> {
+fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entry) -> PyRes<()> {
     let shown = match &entry {
         Entry::Step(task) | Entry::Wake(task) => Some(task.0.clone()),
         Entry::Call(handle) => Some(handle.as_any().clone()),

@@ -14,7 +14,10 @@ use crate::names;
 /// A descriptor from an `int` or from an object with `fileno()`, with the errors of Python's `selectors`.
 pub(crate) fn file_descriptor(py: Python<'_>, object: &Own) -> PyRes<RawFd> {
     let invalid = |py: Python<'_>| {
-        let shown = object.bound(py).repr().map_or_else(|_| "?".to_owned(), |r| r.to_string());
+        let shown = object
+            .bound(py)
+            .repr()
+            .map_or_else(|_| "?".to_owned(), |r| r.to_string());
         Raised::new::<PyValueError>(py, format!("Invalid file object: {shown}"))
     };
     let fd = match object.bound(py).extract::<RawFd>() {
@@ -28,11 +31,17 @@ pub(crate) fn file_descriptor(py: Python<'_>, object: &Own) -> PyRes<RawFd> {
                 }
                 Err(error) => return Err(error),
             };
-            fileno.bound(py).extract::<RawFd>().map_err(|_| invalid(py))?
+            fileno
+                .bound(py)
+                .extract::<RawFd>()
+                .map_err(|_| invalid(py))?
         }
     };
     if fd < 0 {
-        return Err(Raised::new::<PyValueError>(py, format!("Invalid file descriptor: {fd}")));
+        return Err(Raised::new::<PyValueError>(
+            py,
+            format!("Invalid file descriptor: {fd}"),
+        ));
     }
     Ok(fd)
 }

@@ -29,9 +29,9 @@ impl Future {
         match this.waiters.with(Waiters::take) {
             Waiters::None => Ok(()),
             Waiters::One(waiter) => Self::tell(py, this, waiter),
-            Waiters::Many(waiters) => {
-                waiters.into_iter().try_for_each(|waiter| Self::tell(py, this, waiter))
-            }
+            Waiters::Many(waiters) => waiters
+                .into_iter()
+                .try_for_each(|waiter| Self::tell(py, this, waiter)),
         }
     }
 
@@ -44,7 +44,10 @@ impl Future {
     }
 
     fn wake(py: Python<'_>, this: &Own<Self>, task: TaskRef) -> PyRes<()> {
-        let engine = this.engine.get().expect("only a task of the same engine waits natively");
+        let engine = this
+            .engine
+            .get()
+            .expect("only a task of the same engine waits natively");
         engine.schedule(py, Entry::Wake(task))
     }
 
@@ -57,8 +60,7 @@ impl Future {
             }
             Some(engine) => {
                 let context = Some(context.clone());
-                let handle =
-                    Handle::new(py, engine.as_any(), func.clone(), &[argument], context)?;
+                let handle = Handle::new(py, engine.as_any(), func.clone(), &[argument], context)?;
                 engine.schedule(py, Entry::Call(handle))
             }
             None => {
@@ -75,7 +77,8 @@ impl Future {
         if this.is_done() {
             return Self::call_soon(py, this, &func, &context);
         }
-        this.waiters.with(|waiters| waiters.push(Waiter::Callback { func, context }));
+        this.waiters
+            .with(|waiters| waiters.push(Waiter::Callback { func, context }));
         Ok(())
     }
 
@@ -85,7 +88,8 @@ impl Future {
         if this.is_done() {
             return Self::wake(py, this, task);
         }
-        this.waiters.with(|waiters| waiters.push(Waiter::Task(task)));
+        this.waiters
+            .with(|waiters| waiters.push(Waiter::Task(task)));
         Ok(())
     }
 
@@ -103,14 +107,19 @@ impl Future {
         for waiter in taken {
             let same = match &waiter {
                 Waiter::Callback { func: own, .. } if failure.is_ok() => {
-                    own.is(func) || call::equal(py, own, func).unwrap_or_else(|error| {
-                        failure = Err(error);
-                        false
-                    })
+                    own.is(func)
+                        || call::equal(py, own, func).unwrap_or_else(|error| {
+                            failure = Err(error);
+                            false
+                        })
                 }
                 _ => false,
             };
-            if same { removed.push(waiter) } else { kept.push(waiter) }
+            if same {
+                removed.push(waiter)
+            } else {
+                kept.push(waiter)
+            }
         }
         let added = this.waiters.with(Waiters::take);
         kept.extend(match added {
@@ -120,9 +129,11 @@ impl Future {
         });
         if this.is_done() {
             // A comparison has finished the future: those who stayed must still be told.
-            kept.into_iter().try_for_each(|waiter| Self::tell(py, this, waiter))?;
+            kept.into_iter()
+                .try_for_each(|waiter| Self::tell(py, this, waiter))?;
         } else {
-            this.waiters.with(|waiters| kept.into_iter().for_each(|waiter| waiters.push(waiter)));
+            this.waiters
+                .with(|waiters| kept.into_iter().for_each(|waiter| waiters.push(waiter)));
         }
         failure.map(|()| removed.len() as i64)
     }

@@ -47,7 +47,12 @@ impl FutureIter {
     /// `future.__await__()`.
     #[inline]
     pub fn new(py: Python<'_>, future: &Own<Future>) -> PyRes<Own<Self>> {
-        Own::alloc(py, Self { future: Slot::new(Some(future.clone())) })
+        Own::alloc(
+            py,
+            Self {
+                future: Slot::new(Some(future.clone())),
+            },
+        )
     }
 
     #[inline]
@@ -59,7 +64,10 @@ impl FutureIter {
             if !future.blocking.replace(true) {
                 return Ok(Resume::Yield(future.into_any()));
             }
-            return Err(Raised::new::<PyRuntimeError>(py, "await wasn't used with future"));
+            return Err(Raised::new::<PyRuntimeError>(
+                py,
+                "await wasn't used with future",
+            ));
         }
         drop(this.future.take());
         match future.outcome(py)? {
@@ -97,13 +105,18 @@ impl FutureIter {
             let text = "the (type, exc, tb) signature of throw() is deprecated, use the single-arg \
                         signature instead.";
             let category = py.get_type::<pyo3::exceptions::PyDeprecationWarning>();
-            py.import("warnings")?.getattr("warn")?.call1((text, category))?;
+            py.import("warnings")?
+                .getattr("warn")?
+                .call1((text, category))?;
         }
         let value = rest.first().filter(|value| !value.is_none());
         let traceback = rest.get(1).filter(|traceback| !traceback.is_none());
         let error = thrown(py, class, value)?;
         if let Some(traceback) = traceback {
-            if !traceback.bound(py).is_instance_of::<pyo3::types::PyTraceback>() {
+            if !traceback
+                .bound(py)
+                .is_instance_of::<pyo3::types::PyTraceback>()
+            {
                 let text = "throw() third argument must be a traceback";
                 return Err(Raised::new::<PyTypeError>(py, text));
             }
@@ -142,7 +155,11 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
     TypeBuilder::<FutureIter>::new()
         .awaitable_iterator(FutureIter::resume)
         .methods([
-            Method::one(c"send", c"send($self, value, /)\n--\n\nResume.", FutureIter::send),
+            Method::one(
+                c"send",
+                c"send($self, value, /)\n--\n\nResume.",
+                FutureIter::send,
+            ),
             Method::args(
                 c"throw",
                 c"throw($self, type, value=None, traceback=None, /)\n--\n\nRaise in the awaiter.",

@@ -85,7 +85,8 @@ static FUTURE: TypeSlot = TypeSlot::new();
 
 impl Class for Future {
     const NAME: &'static CStr = c"ferrio.Future";
-    const DOC: &'static CStr = c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.";
+    const DOC: &'static CStr =
+        c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.";
     type Head = WithDict;
     const FINALIZER: bool = true;
 
@@ -188,8 +189,11 @@ impl Future {
         let loop_ = match loop_.filter(|loop_| !loop_.is_none()) {
             Some(loop_) => loop_.clone(),
             None => {
-                let import =
-                    || Ok(Own::from(py.import("asyncio.events")?.getattr("get_event_loop")?));
+                let import = || {
+                    Ok(Own::from(
+                        py.import("asyncio.events")?.getattr("get_event_loop")?,
+                    ))
+                };
                 call::call0(py, GET_EVENT_LOOP.get_or_init(py, import)?)?
             }
         };
@@ -243,7 +247,8 @@ impl Future {
     /// Does it belong to this loop of ours?
     #[inline]
     pub fn belongs_to(&self, engine: &Own<Engine>) -> bool {
-        self.engine.peek(|own| own.is_some_and(|own| own.is(engine)))
+        self.engine
+            .peek(|own| own.is_some_and(|own| own.is(engine)))
     }
 
     /// Its loop. Errors: `RuntimeError` before `__init__`.
@@ -317,8 +322,12 @@ fn uninitialised(py: Python<'_>) -> Raised {
     Raised::new::<PyRuntimeError>(py, "Future object is not initialized.")
 }
 
-static INIT: Params<1> =
-    Params { function: "Future", names: [&names::LOOP], positional: 0, required: 0 };
+static INIT: Params<1> = Params {
+    function: "Future",
+    names: [&names::LOOP],
+    positional: 0,
+    required: 0,
+};
 
 fn init(py: Python<'_>, this: &Own<Future>, args: Args<'_>) -> PyRes<()> {
     let [loop_] = args.bind(py, &INIT)?;

@@ -17,7 +17,8 @@ pub fn asyncio_class(
     module: &str,
     name: &str,
 ) -> PyRes<Own> {
-    cell.get_or_init(py, || Ok(Own::from(py.import(module)?.getattr(name)?))).cloned()
+    cell.get_or_init(py, || Ok(Own::from(py.import(module)?.getattr(name)?)))
+        .cloned()
 }
 
 /// `_PENDING`, `_CANCELLED`, `_FINISHED` of asyncio.
@@ -32,7 +33,11 @@ fn state_name(py: Python<'_>, this: &Own<Future>) -> Own {
 
 fn repr(py: Python<'_>, this: &Own<Future>) -> PyRes {
     static REPR: Immortal = Immortal::empty();
-    let import = || Ok(Own::from(py.import("asyncio.base_futures")?.getattr("_future_repr")?));
+    let import = || {
+        Ok(Own::from(
+            py.import("asyncio.base_futures")?.getattr("_future_repr")?,
+        ))
+    };
     call::call1(py, REPR.get_or_init(py, import)?, this.as_any())
 }
 
@@ -59,8 +64,12 @@ fn add_done_callback(py: Python<'_>, this: &Own<Future>, args: Args<'_>) -> PyRe
     Future::add_callback(py, this, func, context)
 }
 
-static CANCEL: Params<1> =
-    Params { function: "cancel", names: [&names::MSG], positional: 1, required: 0 };
+static CANCEL: Params<1> = Params {
+    function: "cancel",
+    names: [&names::MSG],
+    positional: 1,
+    required: 0,
+};
 
 /// The `msg` of `cancel(msg=None)`.
 pub fn cancel_argument(py: Python<'_>, args: Args<'_>) -> PyRes<Option<Own>> {
@@ -171,19 +180,30 @@ fn methods() -> Vec<Method<Future>> {
 fn properties() -> Vec<Property<Future>> {
     vec![
         Property::get(c"_state", |py, this: &Own<Future>| state_name(py, this)),
-        Property::get(c"_asyncio_future_blocking", |_, this: &Own<Future>| this.blocking.get())
-            .set(set_blocking),
+        Property::get(c"_asyncio_future_blocking", |_, this: &Own<Future>| {
+            this.blocking.get()
+        })
+        .set(set_blocking),
         Property::get(c"_loop", |_, this: &Own<Future>| {
-            this.engine.get().map(Own::into_any).or_else(|| this.foreign.get())
+            this.engine
+                .get()
+                .map(Own::into_any)
+                .or_else(|| this.foreign.get())
         }),
         Property::get(c"_callbacks", show_callbacks),
         Property::get(c"_result", |_, this: &Own<Future>| this.result.get()),
         Property::get(c"_exception", |_, this: &Own<Future>| this.exception.get()),
-        Property::get(c"_log_traceback", |_, this: &Own<Future>| this.log_traceback.get())
-            .set(set_log_traceback),
-        Property::get(c"_source_traceback", |_, this: &Own<Future>| this.source_traceback.get()),
-        Property::get(c"_cancel_message", |_, this: &Own<Future>| this.cancel_message.get())
-            .set(set_cancel_message),
+        Property::get(c"_log_traceback", |_, this: &Own<Future>| {
+            this.log_traceback.get()
+        })
+        .set(set_log_traceback),
+        Property::get(c"_source_traceback", |_, this: &Own<Future>| {
+            this.source_traceback.get()
+        }),
+        Property::get(c"_cancel_message", |_, this: &Own<Future>| {
+            this.cancel_message.get()
+        })
+        .set(set_cancel_message),
     ]
 }
 

@@ -6,12 +6,10 @@ use pyo3::prelude::*;
 use super::{Future, State};
 use crate::ffi::{Immortal, Own, PyRes, Raised, call, exception};
 
-fn asyncio_exception(
-    py: Python<'_>,
-    cell: &'static Immortal,
-    name: &str,
-) -> PyRes<&'static Own> {
-    cell.get_or_init(py, || Ok(Own::from(py.import("asyncio.exceptions")?.getattr(name)?)))
+fn asyncio_exception(py: Python<'_>, cell: &'static Immortal, name: &str) -> PyRes<&'static Own> {
+    cell.get_or_init(py, || {
+        Ok(Own::from(py.import("asyncio.exceptions")?.getattr(name)?))
+    })
 }
 
 /// `asyncio.CancelledError`.
@@ -65,7 +63,8 @@ impl Future {
             return Err(invalid_state(py, "invalid state"));
         }
         let error = Self::checked_exception(py, error)?;
-        this.exception_traceback.set(exception::traceback(py, &error));
+        this.exception_traceback
+            .set(exception::traceback(py, &error));
         this.exception.set(Some(error));
         this.state.set(State::Finished);
         this.log_traceback.set(true);
@@ -74,7 +73,11 @@ impl Future {
 
     /// What may stand as a future's exception. `StopIteration` would end the awaiting generator silently.
     fn checked_exception(py: Python<'_>, error: Own) -> PyRes {
-        let error = if exception::is_class(&error) { call::call0(py, &error)? } else { error };
+        let error = if exception::is_class(&error) {
+            call::call0(py, &error)?
+        } else {
+            error
+        };
         if !exception::is_instance(&error) {
             return Err(Raised::new::<PyTypeError>(py, "invalid exception object"));
         }
@@ -111,7 +114,11 @@ impl Future {
             return Ok(error);
         }
         let class = cancelled_error_class(py)?;
-        match self.cancel_message.get().filter(|message| !message.is_none()) {
+        match self
+            .cancel_message
+            .get()
+            .filter(|message| !message.is_none())
+        {
             Some(message) => call::call1(py, class, &message),
             None => call::call0(py, class),
         }

@@ -157,7 +157,9 @@ impl Task {
 
     fn take_name(&self, py: Python<'_>, name: Option<&Own>) -> PyRes<()> {
         match name.filter(|name| !name.is_none()) {
-            None => self.number.set(LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1),
+            None => self
+                .number
+                .set(LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1),
             Some(name) => self.name.set(Some(python::name_text(py, name)?)),
         }
         Ok(())
@@ -167,7 +169,8 @@ impl Task {
     fn start(py: Python<'_>, this: &Own<Self>, eager_start: bool) -> PyRes<()> {
         match this.engine() {
             Some(engine) => {
-                this.listed.set(Some(engine.enlist(Unowned::note(this.as_any()))));
+                this.listed
+                    .set(Some(engine.enlist(Unowned::note(this.as_any()))));
                 if eager_start && engine.thread() != 0 {
                     return eager::start(py, this);
                 }

@@ -1,6 +1,8 @@
 //! What Python sees of a task.
 
-use pyo3::exceptions::{PyAttributeError, PyKeyboardInterrupt, PyRuntimeError, PySystemExit, PyTypeError};
+use pyo3::exceptions::{
+    PyAttributeError, PyKeyboardInterrupt, PyRuntimeError, PySystemExit, PyTypeError,
+};
 use pyo3::prelude::*;
 
 use super::{Task, cancel, eager};
@@ -21,24 +23,38 @@ pub(super) fn leaves_the_loop(py: Python<'_>, exception: &Own) -> bool {
 /// `TypeError` where it is no coroutine in asyncio's sense.
 #[inline]
 pub(super) fn check_coroutine(py: Python<'_>, coro: &Own) -> PyRes<()> {
-    if coroutine::is_native(coro) { Ok(()) } else { check_other_coroutine(py, coro) }
+    if coroutine::is_native(coro) {
+        Ok(())
+    } else {
+        check_other_coroutine(py, coro)
+    }
 }
 
 #[cold]
 fn check_other_coroutine(py: Python<'_>, coro: &Own) -> PyRes<()> {
     static IS_COROUTINE: Immortal = Immortal::empty();
-    let import = || Ok(Own::from(py.import("asyncio.coroutines")?.getattr("iscoroutine")?));
+    let import = || {
+        Ok(Own::from(
+            py.import("asyncio.coroutines")?.getattr("iscoroutine")?,
+        ))
+    };
     let answer = call::call1(py, IS_COROUTINE.get_or_init(py, import)?, coro)?;
     if call::truth(py, &answer)? {
         return Ok(());
     }
     let shown = coro.bound(py).repr()?;
-    Err(Raised::new::<PyTypeError>(py, format!("a coroutine was expected, got {shown}")))
+    Err(Raised::new::<PyTypeError>(
+        py,
+        format!("a coroutine was expected, got {shown}"),
+    ))
 }
 
 /// A task's name is an exact `str`.
 pub(super) fn name_text(py: Python<'_>, name: &Own) -> PyRes {
-    if name.bound(py).is_exact_instance_of::<pyo3::types::PyString>() {
+    if name
+        .bound(py)
+        .is_exact_instance_of::<pyo3::types::PyString>()
+    {
         return Ok(name.clone());
     }
     Ok(Own::from(name.bound(py).str()?.into_any()))
@@ -46,34 +62,51 @@ pub(super) fn name_text(py: Python<'_>, name: &Own) -> PyRes {
 
 /// The task's context; a cleared task answers with a copy of the current one.
 pub(super) fn context_of(py: Python<'_>, this: &Own<Task>) -> Own {
-    this.context.get().or_else(|| context_or_copy(py, None).ok()).unwrap_or_else(|| Own::none(py))
+    this.context
+        .get()
+        .or_else(|| context_or_copy(py, None).ok())
+        .unwrap_or_else(|| Own::none(py))
 }
 
 /// What a foreign loop is given to run the next step.
 pub(super) fn step_function(py: Python<'_>, this: &Own<Task>) -> PyRes {
     static STEP: FunctionCell = FunctionCell::new(c"TaskStepMethWrapper");
-    call::bound_function(py, this, &STEP, |py: Python<'_>, this: &Own<Task>, args: Args<'_>| {
-        eager::foreign_step(py, this, args.positional().first())
-    })
+    call::bound_function(
+        py,
+        this,
+        &STEP,
+        |py: Python<'_>, this: &Own<Task>, args: Args<'_>| {
+            eager::foreign_step(py, this, args.positional().first())
+        },
+    )
 }
 
 /// What a foreign future is given to wake the task.
 pub(super) fn wakeup_function(py: Python<'_>, this: &Own<Task>) -> PyRes {
     static WAKEUP: FunctionCell = FunctionCell::new(c"task_wakeup");
-    call::bound_function(py, this, &WAKEUP, |py: Python<'_>, this: &Own<Task>, args: Args<'_>| {
-        match args.positional() {
+    call::bound_function(
+        py,
+        this,
+        &WAKEUP,
+        |py: Python<'_>, this: &Own<Task>, args: Args<'_>| match args.positional() {
             [future] => eager::foreign_wakeup(py, this, future),
             _ => {
                 let text = "task_wakeup() takes exactly one argument";
                 Err(Raised::new::<PyTypeError>(py, text))
             }
-        }
-    })
+        },
+    )
 }
 
 static INIT: Params<5> = Params {
     function: "Task",
-    names: [&names::CORO, &names::LOOP, &names::NAME, &names::CONTEXT, &names::EAGER_START],
+    names: [
+        &names::CORO,
+        &names::LOOP,
+        &names::NAME,
+        &names::CONTEXT,
+        &names::EAGER_START,
+    ],
     positional: 1,
     required: 1,
 };
@@ -120,13 +153,21 @@ fn repr(py: Python<'_>, this: &Own<Task>) -> PyRes {
     call::call1(py, &base_tasks(py, "_task_repr")?, this.as_any())
 }
 
-static GET_STACK: Params<1> =
-    Params { function: "get_stack", names: [&names::LIMIT], positional: 0, required: 0 };
+static GET_STACK: Params<1> = Params {
+    function: "get_stack",
+    names: [&names::LIMIT],
+    positional: 0,
+    required: 0,
+};
 
 fn get_stack(py: Python<'_>, this: &Own<Task>, args: Args<'_>) -> PyRes {
     let [limit] = args.bind(py, &GET_STACK)?;
     let limit = limit.cloned().unwrap_or_else(|| Own::none(py));
-    call::call(py, &base_tasks(py, "_task_get_stack")?, &[this.as_any().clone(), limit])
+    call::call(
+        py,
+        &base_tasks(py, "_task_get_stack")?,
+        &[this.as_any().clone(), limit],
+    )
 }
 
 static PRINT_STACK: Params<2> = Params {
@@ -229,12 +270,18 @@ fn class_of(py: Python<'_>, this: &Own<Task>) -> PyRes {
 
 fn properties() -> Vec<Property<Task>> {
     vec![
-        Property::get(c"_log_destroy_pending", |_, this: &Own<Task>| this.log_destroy_pending.get())
-            .set(set_log_destroy_pending),
-        Property::get(c"_must_cancel", |_, this: &Own<Task>| this.must_cancel.get()),
+        Property::get(c"_log_destroy_pending", |_, this: &Own<Task>| {
+            this.log_destroy_pending.get()
+        })
+        .set(set_log_destroy_pending),
+        Property::get(c"_must_cancel", |_, this: &Own<Task>| {
+            this.must_cancel.get()
+        }),
         Property::get(c"_coro", |_, this: &Own<Task>| this.coro.get()),
         Property::get(c"_fut_waiter", |_, this: &Own<Task>| this.fut_waiter.get()),
-        Property::get(c"_num_cancels_requested", |_, this: &Own<Task>| this.cancel_requests.get()),
+        Property::get(c"_num_cancels_requested", |_, this: &Own<Task>| {
+            this.cancel_requests.get()
+        }),
         Property::get(c"__class__", class_of),
     ]
 }

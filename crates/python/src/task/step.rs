@@ -71,7 +71,9 @@ pub(super) fn error_of(py: Python<'_>, future: &Own) -> PyRes<Option<Own>> {
 
 #[inline]
 fn on_engine(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
-    let engine = this.engine().expect("entries are made for tasks of an engine only");
+    let engine = this
+        .engine()
+        .expect("entries are made for tasks of an engine only");
     Engine::note_task(py, &engine, this.as_any())?;
     run(py, this, error)
 }
@@ -81,9 +83,8 @@ pub(super) fn on_foreign_loop(py: Python<'_>, this: &Own<Task>, error: Option<Ow
     let loop_ = this.loop_object(py)?;
     if let Some(other) = current_task::get(py, &loop_)? {
         let (task, other) = (this.as_any().bound(py).repr()?, other.bound(py).repr()?);
-        let text = format!(
-            "Cannot enter into task {task} while another task {other} is being executed."
-        );
+        let text =
+            format!("Cannot enter into task {task} while another task {other} is being executed.");
         return Err(Raised::new::<pyo3::exceptions::PyRuntimeError>(py, text));
     }
     current_task::set(py, &loop_, this.as_any())?;
@@ -125,7 +126,11 @@ fn prepare(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<Option
     if this.is_done() {
         return Err(already_done(py, this, error.as_ref()));
     }
-    let error = if this.must_cancel.get() { Some(cancellation(py, this, error)?) } else { error };
+    let error = if this.must_cancel.get() {
+        Some(cancellation(py, this, error)?)
+    } else {
+        error
+    };
     drop(this.fut_waiter.take());
     Ok(error)
 }
@@ -161,9 +166,17 @@ fn gone(py: Python<'_>) -> Raised {
 
 #[cold]
 fn already_done(py: Python<'_>, this: &Own<Task>, error: Option<&Own>) -> Raised {
-    let shown = |object: &Own| object.bound(py).repr().map_or_else(|_| "?".into(), |r| r.to_string());
+    let shown = |object: &Own| {
+        object
+            .bound(py)
+            .repr()
+            .map_or_else(|_| "?".into(), |r| r.to_string())
+    };
     let error = error.map_or_else(|| "None".to_owned(), shown);
-    invalid_state(py, &format!("__step(): already done: {}, {error}", shown(this.as_any())))
+    invalid_state(
+        py,
+        &format!("__step(): already done: {}, {error}", shown(this.as_any())),
+    )
 }
 
 /// The `CancelledError` that `cancel()` has asked for; one that is on its way already will do.
@@ -195,5 +208,9 @@ fn failed(py: Python<'_>, this: &Own<Task>, exception: Own) -> PyRes<()> {
     }
     Future::set_exception(py, this.base(), exception.clone())?;
     let leaves = python::leaves_the_loop(py, &exception);
-    if leaves { Err(exception::restore(py, exception)) } else { Ok(()) }
+    if leaves {
+        Err(exception::restore(py, exception))
+    } else {
+        Ok(())
+    }
 }

@@ -13,7 +13,9 @@ use crate::names;
 #[inline]
 pub(super) fn on(py: Python<'_>, this: &Own<Task>, what: Own) -> PyRes<()> {
     // Exact types only: a subclass may override add_done_callback and is owed the call.
-    let native = what.exact::<Future>().or_else(|| what.exact::<Task>().map(Own::base));
+    let native = what
+        .exact::<Future>()
+        .or_else(|| what.exact::<Task>().map(Own::base));
     if let Some(future) = native {
         return on_future(py, this, future, &what);
     }
@@ -25,7 +27,11 @@ pub(super) fn on(py: Python<'_>, this: &Own<Task>, what: Own) -> PyRes<()> {
 
 fn on_future(py: Python<'_>, this: &Own<Task>, future: &Own<Future>, what: &Own) -> PyRes<()> {
     if what.is(this) {
-        return complain(py, this, &format!("Task cannot await on itself: {}", shown(py, what)));
+        return complain(
+            py,
+            this,
+            &format!("Task cannot await on itself: {}", shown(py, what)),
+        );
     }
     let engine = this.engine();
     let same_loop = match &engine {
@@ -91,7 +97,10 @@ fn complain(py: Python<'_>, this: &Own<Task>, text: &str) -> PyRes<()> {
 }
 
 fn shown(py: Python<'_>, object: &Own) -> String {
-    object.bound(py).repr().map_or_else(|_| "?".to_owned(), |repr| repr.to_string())
+    object
+        .bound(py)
+        .repr()
+        .map_or_else(|_| "?".to_owned(), |repr| repr.to_string())
 }
 
 fn different_loop(py: Python<'_>, this: &Own<Task>, what: &Own) -> String {
@@ -108,7 +117,11 @@ fn yield_instead(py: Python<'_>, this: &Own<Task>, what: &Own) -> String {
 #[cold]
 fn on_stranger(py: Python<'_>, this: &Own<Task>, what: Own) -> PyRes<()> {
     if what.is(this) {
-        return complain(py, this, &format!("Task cannot await on itself: {}", shown(py, &what)));
+        return complain(
+            py,
+            this,
+            &format!("Task cannot await on itself: {}", shown(py, &what)),
+        );
     }
     let blocking = call::optional_attribute(py, &what, &names::FUTURE_BLOCKING)?;
     let Some(blocking) = blocking.filter(|blocking| !blocking.is_none()) else {
@@ -145,6 +158,10 @@ fn bad_yield(py: Python<'_>, this: &Own<Task>, what: &Own) -> String {
 /// A foreign future's loop: `get_loop()`, or `_loop` of very old ones.
 fn loop_of(py: Python<'_>, future: &Own) -> PyRes {
     static GET_LOOP: Immortal = Immortal::empty();
-    let import = || Ok(Own::from(py.import("asyncio.futures")?.getattr("_get_loop")?));
+    let import = || {
+        Ok(Own::from(
+            py.import("asyncio.futures")?.getattr("_get_loop")?,
+        ))
+    };
     call::call1(py, GET_LOOP.get_or_init(py, import)?, future)
 }

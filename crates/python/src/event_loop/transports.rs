@@ -1,0 +1,132 @@
+//! The native ground under `python/ferrio/_connect.py` and `_serve.py`.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use super::Loop;
+use crate::engine::{Engine, Source};
+use crate::ffi::{Args, Own, Params, PyRes, Raised, Slot};
+use crate::future::Future;
+use crate::names;
+use crate::sock::{self, Wish};
+use crate::transport::listener::{self, Listener};
+use crate::transport::socket::Socket;
+use crate::transport::stream::{Beginning, StreamTransport};
+
+static MAKE_TRANSPORT: Params<5> = Params {
+    function: "_make_stream_transport",
+    names: [
+        &names::SOCK,
+        &names::PROTOCOL,
+        &names::WAITER,
+        &names::EXTRA,
+        &names::SERVER,
+    ],
+    positional: 5,
+    required: 2,
+};
+
+fn given(value: Option<&Own>) -> Option<Own> {
+    value.filter(|value| !value.is_none()).cloned()
+}
+
+pub(super) fn make_stream_transport(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<StreamTransport>> {
+    let [sock, protocol, waiter, extra, server] = args.bind(py, &MAKE_TRANSPORT)?;
+    let waiter = match given(waiter) {
+        None => None,
+        Some(waiter) => Some(waiter.cast::<Future>().cloned().ok_or_else(|| {
+            Raised::new::<PyTypeError>(py, "waiter must be a future of this loop")
+        })?),
+    };
+    let begin = Beginning {
+        socket: Socket::Python(sock.expect("required").clone()),
+        peer: None,
+        protocol: protocol.expect("required").clone(),
+        waiter,
+        server: given(server),
+        extra: given(extra),
+    };
+    StreamTransport::start(py, this.base(), begin)
+}
+
+/// `(protocol_factory, sock, sslcontext, server, backlog, …)`: what `asyncio.Server` calls.
+pub(super) fn start_serving(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<Listener>> {
+    let [factory, sock, _ssl, server, backlog, ..] = args.positional() else {
+        let text = "_start_serving(protocol_factory, sock, sslcontext, server, backlog, ...)";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    };
+    let backlog = backlog.bound(py).extract::<i64>()?.max(1) as usize;
+    listener::start(py, this.base(), sock, factory, server, backlog)
+}
+
+/// Stops accepting and closes the listening socket.
+pub(super) fn stop_serving(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRes<()> {
+    let fd = Socket::fd_of(py, sock)?;
+    if let Some(Source::Listener(sink)) = this.source_behind(fd) {
+        if let Some(listener) = sink.0.cast::<Listener>() {
+            listener::stop(py, listener);
+        }
+    }
+    crate::ffi::call::method(py, sock, &names::CLOSE, &[]).map(drop)
+}
+
+fn two<'a>(py: Python<'_>, args: &Args<'a>, function: &str) -> PyRes<(&'a Own, &'a Own)> {
+    match args.positional() {
+        [first, second] if !args.has_keywords() => Ok((first, second)),
+        _ => {
+            let text = format!("{function}() takes exactly two arguments");
+            Err(Raised::new::<PyTypeError>(py, text))
+        }
+    }
+}
+
+fn engine(this: &Own<Loop>) -> &Own<Engine> {
+    this.base()
+}
+
+pub(super) fn sock_recv(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
+    let (sock, most) = two(py, &args, "sock_recv")?;
+    let most = most.bound(py).extract::<usize>()?;
+    sock::begin(py, engine(this), sock, Wish::Recv(most))
+}
+
+pub(super) fn sock_recv_into(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<Future>> {
+    let (sock, target) = two(py, &args, "sock_recv_into")?;
+    sock::begin(
+        py,
+        engine(this),
+        sock,
+        Wish::RecvInto(Slot::new(Some(target.clone()))),
+    )
+}
+
+pub(super) fn sock_sendall(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
+    let (sock, data) = two(py, &args, "sock_sendall")?;
+    let wish = Wish::SendAll(Slot::new(Some(data.clone())), std::cell::Cell::new(0));
+    sock::begin(py, engine(this), sock, wish)
+}
+
+pub(super) fn sock_accept(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRes<Own<Future>> {
+    sock::begin(py, engine(this), sock, Wish::Accept)
+}
+
+pub(super) fn sock_connect(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
+    let (sock, address) = two(py, &args, "sock_connect")?;
+    let wish = Wish::Connect(
+        Slot::new(Some(address.clone())),
+        std::cell::Cell::new(false),
+    );
+    sock::begin(py, engine(this), sock, wish)
+}

@@ -1,0 +1,202 @@
+//! ROOM    floor 4: `loop.sock_*`
+//! KNOWS   floors 0–3, reactor::net      NEVER   the event loop's class
+//! IN      a Python socket and a wish    OUT     a future of the result
+//! PROOF   tests/behaviour/network/test_sock_calls.py, CPython's test_sock_lowlevel
+//! START   `begin`, then `SockOperation::attempt`
+//!
+//! Try the call first; only where the kernel refuses is the descriptor watched and the call tried again when it is ready.
+
+mod attempt;
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::os::fd::RawFd;
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::engine::{Direction, Engine, SinkRef, Watcher};
+use crate::ffi::call::FunctionCell;
+use crate::ffi::{
+    Args, Class, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
+};
+use crate::future::Future;
+use crate::transport::socket::Socket;
+
+/// What is wanted of the socket.
+#[derive(Debug)]
+pub enum Wish {
+    /// `sock_recv(sock, nbytes)`.
+    Recv(usize),
+    /// `sock_recv_into(sock, buf)`.
+    RecvInto(Slot),
+    /// `sock_sendall(sock, data)`, and how much of it is sent.
+    SendAll(Slot, Cell<usize>),
+    /// `sock_accept(sock)`.
+    Accept,
+    /// `sock_connect(sock, address)`, and whether the kernel is at it.
+    Connect(Slot, Cell<bool>),
+}
+
+impl Wish {
+    fn direction(&self) -> Direction {
+        match self {
+            Self::Recv(_) | Self::RecvInto(_) | Self::Accept => Direction::Read,
+            Self::SendAll(..) | Self::Connect(..) => Direction::Write,
+        }
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        match self {
+            Self::RecvInto(object) | Self::SendAll(object, _) | Self::Connect(object, _) => {
+                visit.slot(object);
+            }
+            Self::Recv(_) | Self::Accept => {}
+        }
+    }
+}
+
+/// One call in flight.
+#[derive(Debug)]
+pub struct SockOperation {
+    engine: Slot<Engine>,
+    socket: Slot,
+    fd: RawFd,
+    wish: Wish,
+    future: Slot<Future>,
+}
+
+static SOCK_OPERATION: TypeSlot = TypeSlot::new();
+
+impl Class for SockOperation {
+    const NAME: &'static CStr = c"ferrio._ferrio.SockOperation";
+    const DOC: &'static CStr = c"A sock_* call in flight.";
+    type Head = Plain;
+
+    fn slot() -> &'static TypeSlot {
+        &SOCK_OPERATION
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.engine);
+        visit.slot(&self.socket);
+        visit.slot(&self.future);
+        self.wish.traverse(visit);
+    }
+
+    fn clear(&self, _py: Python<'_>) {
+        self.future.set(None);
+        self.socket.set(None);
+    }
+}
+
+/// asyncio's checks of a socket: no TLS object, and in debug mode non-blocking.
+fn check_socket(py: Python<'_>, engine: &Own<Engine>, socket: &Own) -> PyRes<()> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    if let Ok(ssl) = modules.get_item("ssl") {
+        if socket.bound(py).is_instance(&ssl.getattr("SSLSocket")?)? {
+            return Err(Raised::new::<PyTypeError>(
+                py,
+                "Socket cannot be of type SSLSocket",
+            ));
+        }
+    }
+    if engine.is_debug() {
+        let timeout = socket.bound(py).call_method0("gettimeout")?;
+        if timeout.is_none() || timeout.extract::<f64>()? != 0.0 {
+            return Err(Raised::new::<PyValueError>(
+                py,
+                "the socket must be non-blocking",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Starts a call: a future that is done already where the kernel could oblige at once.
+pub fn begin(py: Python<'_>, engine: &Own<Engine>, socket: &Own, wish: Wish) -> PyRes<Own<Future>> {
+    check_socket(py, engine, socket)?;
+    let fd = Socket::fd_of(py, socket)?;
+    let future = Future::new_pending(py, engine)?;
+    let operation = Own::alloc(
+        py,
+        SockOperation {
+            engine: Slot::new(Some(engine.clone())),
+            socket: Slot::new(Some(socket.clone())),
+            fd,
+            wish,
+            future: Slot::new(Some(future.clone())),
+        },
+    )?;
+    match operation.attempt(py) {
+        Ok(Some(result)) => Future::set_result(py, &future, result)?,
+        Ok(None) => watch(py, engine, &operation, &future)?,
+        Err(error) => return Err(error),
+    }
+    Ok(future)
+}
+
+/// Waits for the descriptor, until the future is done, in whatever way.
+fn watch(
+    py: Python<'_>,
+    engine: &Own<Engine>,
+    operation: &Own<SockOperation>,
+    future: &Own<Future>,
+) -> PyRes<()> {
+    static DONE: FunctionCell = FunctionCell::new(c"sock_operation_done");
+    engine.check_no_transport(py, operation.fd)?;
+    let watcher = Watcher::Operation(SinkRef(operation.as_any().clone()));
+    drop(engine.watch(py, operation.fd, operation.wish.direction(), watcher)?);
+    let done = call::bound_function(
+        py,
+        operation,
+        &DONE,
+        |py, this: &Own<SockOperation>, _: Args<'_>| unwatch(py, this),
+    )?;
+    let context = crate::ffi::context::copy_current(py)?;
+    Future::add_callback(py, future, done, context)
+}
+
+/// Stops watching, unless another call has taken the place.
+fn unwatch(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
+    let Some(engine) = this.engine.get() else {
+        return Ok(());
+    };
+    let direction = this.wish.direction();
+    if engine
+        .watched_by(this.fd, direction)
+        .is_some_and(|sink| sink.0.is(this))
+    {
+        drop(engine.unwatch(py, this.fd, direction)?);
+    }
+    Ok(())
+}
+
+/// The descriptor is ready: tries again. Comes from `dispatch`.
+pub fn operation_ready(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
+    let Some(future) = this.future.get() else {
+        return unwatch(py, this);
+    };
+    if future.is_done() {
+        // Cancelled; its done callback is on the way.
+        return unwatch(py, this);
+    }
+    match this.attempt(py) {
+        Ok(None) => Ok(()),
+        Ok(Some(result)) => {
+            unwatch(py, this)?;
+            Future::set_result(py, &future, result)
+        }
+        Err(error) if error.leaves_the_loop(py) => Err(error),
+        Err(error) => {
+            let exception = error.take(py);
+            unwatch(py, this)?;
+            Future::set_exception(py, &future, exception)
+        }
+    }
+}
+
+/// Makes the type.
+pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    TypeBuilder::<SockOperation>::new().build(py).map(drop)
+}

@@ -1,0 +1,221 @@
+//! `Listener`: one listening socket of a server.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+
+use ferrio_reactor::net::{self, SockAddr};
+use ferrio_reactor::{Interest, Key};
+use pyo3::prelude::*;
+
+use super::socket::Socket;
+use super::stream::{Beginning, StreamTransport};
+use crate::engine::{Engine, SinkRef, Source};
+use crate::error;
+use crate::ffi::call::FunctionCell;
+use crate::ffi::{
+    Args, Class, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call,
+};
+use crate::names;
+
+/// How long accepting rests when the process is out of descriptors or memory, in seconds (asyncio's ACCEPT_RETRY_DELAY).
+const RETRY_AFTER: f64 = 1.0;
+
+/// Accepts connections of one listening socket for a server.
+#[derive(Debug)]
+pub struct Listener {
+    engine: Slot<Engine>,
+    /// The listening socket; its owner is the server.
+    socket: Slot,
+    fd: RawFd,
+    key: Cell<Option<Key>>,
+    /// How many connections one event may accept.
+    backlog: usize,
+    protocol_factory: Slot,
+    server: Slot,
+}
+
+static LISTENER: TypeSlot = TypeSlot::new();
+
+impl Class for Listener {
+    const NAME: &'static CStr = c"ferrio._ferrio.Listener";
+    const DOC: &'static CStr = c"One listening socket of a server.";
+    type Head = Plain;
+
+    fn slot() -> &'static TypeSlot {
+        &LISTENER
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.engine);
+        visit.slot(&self.socket);
+        visit.slot(&self.protocol_factory);
+        visit.slot(&self.server);
+    }
+
+    fn clear(&self, _py: Python<'_>) {
+        self.protocol_factory.set(None);
+        self.server.set(None);
+        self.socket.set(None);
+    }
+}
+
+/// Begins to accept. The listener lives in the fd table until `stop`.
+pub fn start(
+    py: Python<'_>,
+    engine: &Own<Engine>,
+    socket: &Own,
+    protocol_factory: &Own,
+    server: &Own,
+    backlog: usize,
+) -> PyRes<Own<Listener>> {
+    let fd = Socket::fd_of(py, socket)?;
+    let listener = Own::alloc(
+        py,
+        Listener {
+            engine: Slot::new(Some(engine.clone())),
+            socket: Slot::new(Some(socket.clone())),
+            fd,
+            key: Cell::new(None),
+            backlog,
+            protocol_factory: Slot::new(Some(protocol_factory.clone())),
+            server: Slot::new(Some(server.clone())),
+        },
+    )?;
+    let source = Source::Listener(SinkRef(listener.as_any().clone()));
+    listener
+        .key
+        .set(Some(engine.register(py, fd, source, Interest::READ)?));
+    Ok(listener)
+}
+
+/// The socket may be accepted from.
+pub fn ready(py: Python<'_>, this: &Own<Listener>) -> PyRes<()> {
+    for _ in 0..this.backlog {
+        if this.key.get().is_none() {
+            // A protocol factory has closed the server.
+            return Ok(());
+        }
+        match net::accept_with_peer(this.fd) {
+            Ok((fd, peer)) => accepted(py, this, fd, peer)?,
+            Err(error) => return refused(py, this, &error),
+        }
+    }
+    Ok(())
+}
+
+fn accepted(py: Python<'_>, this: &Own<Listener>, fd: OwnedFd, peer: SockAddr) -> PyRes<()> {
+    match connect(py, this, fd, peer) {
+        Ok(()) => Ok(()),
+        Err(error) if error.leaves_the_loop(py) => Err(error),
+        Err(error) => {
+            let exception = error.take(py);
+            let text = "Error on transport creation for incoming connection";
+            report(py, this, &exception, text)
+        }
+    }
+}
+
+fn connect(py: Python<'_>, this: &Own<Listener>, fd: OwnedFd, peer: SockAddr) -> PyRes<()> {
+    let (Some(engine), Some(factory)) = (this.engine.get(), this.protocol_factory.get()) else {
+        return Ok(());
+    };
+    let protocol = call::call0(py, &factory)?;
+    let begin = Beginning {
+        socket: Socket::Native(fd),
+        peer: Some(peer),
+        protocol,
+        waiter: None,
+        server: this.server.get(),
+        extra: None,
+    };
+    StreamTransport::start(py, &engine, begin).map(drop)
+}
+
+/// Nothing to accept, a peer that has given up, or the process is out of something.
+fn refused(py: Python<'_>, this: &Own<Listener>, error: &io::Error) -> PyRes<()> {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    const ENOBUFS: i32 = 105;
+    const ENOMEM: i32 = 12;
+    match error.raw_os_error() {
+        _ if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        _ if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        _ if error.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
+        Some(EMFILE | ENFILE | ENOBUFS | ENOMEM) => {
+            let exception = error::os_error_object(py, error)?;
+            report(
+                py,
+                this,
+                &exception,
+                "socket.accept() out of system resource",
+            )?;
+            rest(py, this)
+        }
+        _ => {
+            let exception = error::os_error_object(py, error)?;
+            report(py, this, &exception, "socket.accept() failed")
+        }
+    }
+}
+
+/// Level-triggered polling would report the waiting connection at once again: look away for a while.
+fn rest(py: Python<'_>, this: &Own<Listener>) -> PyRes<()> {
+    static RESUME: FunctionCell = FunctionCell::new(c"resume_accepting");
+    let (Some(engine), Some(key)) = (this.engine.get(), this.key.get()) else {
+        return Ok(());
+    };
+    engine.set_interest(py, key, Interest::NONE)?;
+    let resume = call::bound_function(
+        py,
+        this,
+        &RESUME,
+        |py, this: &Own<Listener>, _: Args<'_>| match (this.engine.get(), this.key.get()) {
+            (Some(engine), Some(key)) => engine.set_interest(py, key, Interest::READ),
+            _ => Ok(()),
+        },
+    )?;
+    let when = Engine::seconds() + RETRY_AFTER;
+    Engine::call_at(py, &engine, "call_later", when, &resume, &[], None).map(drop)
+}
+
+fn report(py: Python<'_>, this: &Own<Listener>, exception: &Own, text: &str) -> PyRes<()> {
+    let Some(engine) = this.engine.get() else {
+        return Ok(());
+    };
+    let details = pyo3::types::PyDict::new(py);
+    details.set_item("message", text)?;
+    details.set_item("exception", exception.bound(py))?;
+    if let Some(socket) = this.socket.get() {
+        let class = py.import("asyncio.trsock")?.getattr("TransportSocket")?;
+        details.set_item("socket", class.call1((socket.bound(py),))?)?;
+    }
+    let details = Own::from(details.into_any());
+    call::method(
+        py,
+        engine.as_any(),
+        &names::CALL_EXCEPTION_HANDLER,
+        &[&details],
+    )
+    .map(drop)
+}
+
+/// Stops accepting; the socket is the server's to close.
+pub fn stop(_py: Python<'_>, this: &Own<Listener>) {
+    if let (Some(engine), Some(key)) = (this.engine.get(), this.key.take()) {
+        engine.deregister(key);
+    }
+}
+
+/// Makes the type.
+pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    TypeBuilder::<Listener>::new()
+        .methods([Method::noargs(
+            c"stop",
+            c"stop($self, /)\n--\n\nStop accepting.",
+            stop,
+        )])
+        .build(py)
+        .map(drop)
+}

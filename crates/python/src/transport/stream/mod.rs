@@ -1,0 +1,334 @@
+//! `StreamTransport`: a TCP or unix stream connection.
+//!
+//! Registered once, level-triggered, for reading; for writing only while the kernel has refused bytes. Written bytes wait in
+//! `queue` until the callback that wrote them has returned (`flush`), so a hundred small writes are one `writev`. They go out
+//! earlier where a program could notice: beyond 64 KiB, before watermarks are judged, and before every method that tells
+//! of the buffer or ends the connection.
+
+mod close;
+mod extra;
+mod python;
+mod read;
+mod write;
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, RawFd};
+
+use ferrio_core::conn::{Action, Conn};
+use ferrio_core::flow::Watermarks;
+use ferrio_core::write_queue::WriteQueue;
+use ferrio_reactor::net::{self, SockAddr};
+use ferrio_reactor::{Interest, Key};
+use pyo3::prelude::*;
+
+use super::protocol::Protocol;
+use super::socket::Socket;
+use crate::engine::{Engine, Entry, SinkCall, SinkRef, Source};
+use crate::ffi::buffer::Payload;
+use crate::ffi::{
+    Class, GuardedCell, Name, Own, PyRes, Raised, Slot, TypeSlot, Visit, WithWeakrefs, context,
+};
+use crate::future::Future;
+use crate::names;
+
+pub use python::make_types;
+pub use write::flush;
+
+/// A stream connection. `Start` → reading and writing → `connection_lost`, once.
+pub struct StreamTransport {
+    engine: Slot<Engine>,
+    socket: GuardedCell<Socket>,
+    /// -1 once closed.
+    fd: Cell<RawFd>,
+    key: Cell<Option<Key>>,
+    conn: Cell<Conn>,
+    marks: Cell<Watermarks>,
+    queue: GuardedCell<WriteQueue<Payload>>,
+    /// Has the engine been told that bytes wait to be flushed?
+    noted: Cell<bool>,
+    /// The kernel has refused bytes; we wait for it to be writable.
+    blocked: Cell<bool>,
+    /// Writes dropped because the connection is lost.
+    dropped_writes: Cell<u32>,
+    protocol: Protocol,
+    /// All protocol callbacks run in the context the transport was made in.
+    context: Slot,
+    /// Resolved after `connection_made`.
+    waiter: Slot<Future>,
+    server: Slot,
+    /// What `get_extra_info` has been asked for, and what the maker added.
+    extra: Slot,
+    peer: GuardedCell<Option<SockAddr>>,
+    /// Kept when the descriptor is closed; until then the kernel is asked.
+    local: GuardedCell<Option<SockAddr>>,
+    /// Why the connection was lost.
+    error: Slot,
+}
+
+static STREAM_TRANSPORT: TypeSlot = TypeSlot::new();
+
+impl Class for StreamTransport {
+    const NAME: &'static CStr = c"ferrio.StreamTransport";
+    const DOC: &'static CStr = c"A TCP or unix stream connection; see asyncio.Transport.";
+    type Head = WithWeakrefs;
+    const FINALIZER: bool = true;
+
+    fn slot() -> &'static TypeSlot {
+        &STREAM_TRANSPORT
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.engine);
+        let _ = self.socket.look(|socket| {
+            if let Socket::Python(socket) = socket {
+                visit.own(socket);
+            }
+        });
+        self.protocol.traverse(visit);
+        visit.slot(&self.context);
+        visit.slot(&self.waiter);
+        visit.slot(&self.server);
+        visit.slot(&self.extra);
+        visit.slot(&self.error);
+    }
+
+    fn clear(&self, _py: Python<'_>) {
+        self.protocol.release();
+        self.extra.set(None);
+        self.waiter.set(None);
+        self.server.set(None);
+        self.error.set(None);
+        self.context.set(None);
+    }
+
+    fn wants_finalizer(&self) -> bool {
+        self.fd.get() >= 0
+    }
+
+    fn finalize(py: Python<'_>, this: &Own<Self>) {
+        if let Err(error) = close::abandon(py, this) {
+            error.write_unraisable(py, Some(this.as_any()));
+        }
+    }
+}
+
+/// What a new connection begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// The connected, non-blocking descriptor.
+    pub socket: Socket,
+    /// The peer's address where it is known already.
+    pub peer: Option<SockAddr>,
+    /// The user's protocol.
+    pub protocol: Own,
+    /// Resolved with `None` after `connection_made`.
+    pub waiter: Option<Own<Future>>,
+    /// The server it was accepted by.
+    pub server: Option<Own>,
+    /// More for `get_extra_info`.
+    pub extra: Option<Own>,
+}
+
+impl StreamTransport {
+    /// A transport whose `connection_made` is scheduled.
+    pub fn start(py: Python<'_>, engine: &Own<Engine>, begin: Beginning) -> PyRes<Own<Self>> {
+        let fd = match &begin.socket {
+            Socket::Native(fd) => fd.as_raw_fd(),
+            Socket::Python(socket) => Socket::fd_of(py, socket)?,
+            Socket::Gone => -1,
+        };
+        engine.check_no_transport(py, fd)?;
+        let protocol = Protocol::default();
+        protocol.set(py, &begin.protocol)?;
+        let peer = begin.peer.or_else(|| net::peer_addr(fd).ok());
+        if matches!(peer, Some(SockAddr::V4 { .. } | SockAddr::V6 { .. })) {
+            // asyncio switches Nagle off and lives with a socket that cannot.
+            let _ = net::set_nodelay(fd);
+        }
+        let transport = Own::alloc(
+            py,
+            Self {
+                engine: Slot::new(Some(engine.clone())),
+                socket: GuardedCell::new(begin.socket),
+                fd: Cell::new(fd),
+                key: Cell::new(None),
+                conn: Cell::new(Conn::new()),
+                marks: Cell::new(Watermarks::new()),
+                queue: GuardedCell::new(WriteQueue::new()),
+                noted: Cell::new(false),
+                blocked: Cell::new(false),
+                dropped_writes: Cell::new(0),
+                protocol,
+                context: Slot::new(Some(context::copy_current(py)?)),
+                waiter: Slot::new(begin.waiter),
+                server: Slot::empty(),
+                extra: Slot::new(begin.extra),
+                peer: GuardedCell::new(peer),
+                local: GuardedCell::new(None),
+                error: Slot::empty(),
+            },
+        )?;
+        if let Some(server) = begin.server {
+            close::attach(py, &transport, server)?;
+        }
+        transport.later(py, &transport, SinkCall::Start)?;
+        Ok(transport)
+    }
+
+    /// Schedules one of our own calls.
+    fn later(&self, _py: Python<'_>, this: &Own<Self>, call: SinkCall) -> PyRes<()> {
+        if let Some(engine) = self.engine.get() {
+            engine.schedule_quietly(Entry::Sink(SinkRef(this.as_any().clone()), call));
+        }
+        Ok(())
+    }
+
+    /// Makes one transition and says what it asks for.
+    fn change(&self, transition: impl FnOnce(&mut Conn) -> Action) -> Action {
+        let mut conn = self.conn.get();
+        let action = transition(&mut conn);
+        self.conn.set(conn);
+        action
+    }
+
+    /// Tells the poller what we wait for now.
+    fn update_interest(&self, py: Python<'_>) -> PyRes<()> {
+        let (Some(engine), Some(key)) = (self.engine.get(), self.key.get()) else {
+            return Ok(());
+        };
+        let conn = self.conn.get();
+        let writable = self.blocked.get() && !conn.is_lost();
+        engine.set_interest(
+            py,
+            key,
+            Interest {
+                readable: conn.wants_bytes(),
+                writable,
+            },
+        )
+    }
+
+    /// Runs a protocol callback in the transport's context.
+    #[inline]
+    fn in_context<R>(&self, py: Python<'_>, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
+        match self.context.get() {
+            Some(context) => context::run(py, &context, f),
+            None => f(),
+        }
+    }
+
+    /// A protocol callback whose error ends the connection.
+    fn survive(py: Python<'_>, this: &Own<Self>, done: PyRes<()>, text: &str) -> PyRes<()> {
+        match done {
+            Ok(()) => Ok(()),
+            Err(error) if error.leaves_the_loop(py) => Err(error),
+            Err(error) => close::fatal(py, this, error.take(py), text),
+        }
+    }
+}
+
+/// `SinkCall`s come here from the ready queue.
+pub fn call(py: Python<'_>, this: &Own<StreamTransport>, call: SinkCall) -> PyRes<()> {
+    match call {
+        SinkCall::Start => begin(py, this),
+        SinkCall::ConnectionLost => close::connection_lost(py, this),
+        SinkCall::Read => read::ready(py, this),
+        SinkCall::Flush => flush(py, this),
+    }
+}
+
+/// Readiness comes here from `dispatch`.
+#[inline]
+pub fn ready(
+    py: Python<'_>,
+    this: &Own<StreamTransport>,
+    readable: bool,
+    writable: bool,
+) -> PyRes<()> {
+    if readable && this.conn.get().wants_bytes() {
+        read::ready(py, this)?;
+    }
+    if writable && this.blocked.get() {
+        write::unblocked(py, this)?;
+    }
+    Ok(())
+}
+
+/// `connection_made`, then reading, then whoever waits for the connection: asyncio's order.
+fn begin(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    let made = this.in_context(py, || {
+        this.protocol
+            .call(py, &names::CONNECTION_MADE, &[this.as_any()])
+            .map(drop)
+    });
+    report_callback(py, this, made, &names::CONNECTION_MADE)?;
+    if this.change(Conn::started) == Action::StartReading || !this.conn.get().is_closing() {
+        register(py, this)?;
+    }
+    if let Some(waiter) = this.waiter.take() {
+        if !waiter.is_done() {
+            Future::set_result(py, &waiter, Own::none(py))?;
+        }
+    }
+    Ok(())
+}
+
+fn register(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    let (Some(engine), fd) = (this.engine.get(), this.fd.get()) else {
+        return Ok(());
+    };
+    if this.key.get().is_some() || fd < 0 {
+        return this.update_interest(py);
+    }
+    let readable = this.conn.get().wants_bytes();
+    let interest = Interest {
+        readable,
+        writable: this.blocked.get(),
+    };
+    let source = Source::Stream(SinkRef(this.as_any().clone()));
+    match engine.register(py, fd, source, interest) {
+        Ok(key) => {
+            this.key.set(Some(key));
+            Ok(())
+        }
+        Err(error) => {
+            let exception = error.take(py);
+            close::fatal(
+                py,
+                this,
+                exception,
+                "Fatal error: cannot watch the connection",
+            )
+        }
+    }
+}
+
+/// A callback that asyncio would have run through `call_soon`: its error is reported and changes nothing.
+fn report_callback(
+    py: Python<'_>,
+    this: &Own<StreamTransport>,
+    done: PyRes<()>,
+    name: &'static Name,
+) -> PyRes<()> {
+    match done {
+        Ok(()) => Ok(()),
+        Err(error) if error.leaves_the_loop(py) => Err(error),
+        Err(error) => {
+            let exception = error.take(py);
+            let protocol = this.protocol.object().unwrap_or_else(|| Own::none(py));
+            let class = protocol.type_object(py).name()?;
+            let text = format!("Exception in callback {class}.{}()", name.text());
+            close::report(py, this, &exception, &text)
+        }
+    }
+}
+
+/// For methods of a transport that has lost its loop (after `connection_lost`).
+fn engine_of(py: Python<'_>, this: &StreamTransport) -> PyRes<Own<Engine>> {
+    this.engine.get().ok_or_else(|| {
+        Raised::new::<pyo3::exceptions::PyRuntimeError>(py, "the transport has no loop any more")
+    })
+}
+
+const _: () = assert!(size_of::<Conn>() <= 8, "copied at every readiness");

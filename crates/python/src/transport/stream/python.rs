@@ -1,0 +1,259 @@
+//! What Python sees of a stream transport.
+
+use ferrio_core::conn::Conn;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::{StreamTransport, close, engine_of, extra, write};
+use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
+use crate::future::asyncio_class;
+use crate::names;
+
+static GET_EXTRA_INFO: Params<2> = Params {
+    function: "get_extra_info",
+    names: [&names::NAME, &names::DEFAULT],
+    positional: 2,
+    required: 1,
+};
+
+fn get_extra_info(py: Python<'_>, this: &Own<StreamTransport>, args: Args<'_>) -> PyRes {
+    let [name, default] = args.bind(py, &GET_EXTRA_INFO)?;
+    let default = default.cloned().unwrap_or_else(|| Own::none(py));
+    extra::get(
+        py,
+        this,
+        name.expect("bind checks what is required"),
+        default,
+    )
+}
+
+static LIMITS: Params<2> = Params {
+    function: "set_write_buffer_limits",
+    names: [&names::HIGH, &names::LOW],
+    positional: 2,
+    required: 0,
+};
+
+fn set_write_buffer_limits(
+    py: Python<'_>,
+    this: &Own<StreamTransport>,
+    args: Args<'_>,
+) -> PyRes<()> {
+    let [high, low] = args.bind(py, &LIMITS)?;
+    let mut marks = this.marks.get();
+    marks
+        .set(write::limit(py, high)?, write::limit(py, low)?)
+        .map_err(|bad| Raised::new::<PyValueError>(py, bad.to_string()))?;
+    this.marks.set(marks);
+    write::judge(py, this)
+}
+
+fn get_write_buffer_limits(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes {
+    let (low, high) = this.marks.get().limits();
+    Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
+}
+
+fn get_write_buffer_size(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<i64> {
+    write::flush(py, this)?;
+    Ok(write::buffered(this) as i64)
+}
+
+fn pause_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    let _interest_follows = this.change(Conn::pause);
+    this.update_interest(py)
+}
+
+fn resume_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    let _interest_follows = this.change(Conn::resume);
+    this.update_interest(py)
+}
+
+fn set_protocol(py: Python<'_>, this: &Own<StreamTransport>, protocol: &Own) -> PyRes<()> {
+    this.protocol.set(py, protocol)
+}
+
+fn force_close(py: Python<'_>, this: &Own<StreamTransport>, error: &Own) -> PyRes<()> {
+    close::force(py, this, (!error.is_none()).then(|| error.clone()))
+}
+
+static FATAL_ERROR: Params<2> = Params {
+    function: "_fatal_error",
+    names: [&names::EXC, &names::MESSAGE],
+    positional: 2,
+    required: 1,
+};
+
+fn fatal_error(py: Python<'_>, this: &Own<StreamTransport>, args: Args<'_>) -> PyRes<()> {
+    let [exception, message] = args.bind(py, &FATAL_ERROR)?;
+    let text = match message {
+        Some(message) => message.bound(py).extract::<String>()?,
+        None => "Fatal error on transport".to_owned(),
+    };
+    close::fatal(
+        py,
+        this,
+        exception.expect("bind checks what is required").clone(),
+        &text,
+    )
+}
+
+/// asyncio's words for what its own socket transport shows.
+fn repr(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes {
+    let conn = this.conn.get();
+    let mut text = String::from("<_SelectorSocketTransport");
+    if this.fd.get() < 0 {
+        text.push_str(" closed");
+    } else if conn.is_closing() {
+        text.push_str(" closing");
+    }
+    if this.fd.get() >= 0 {
+        text.push_str(&format!(" fd={}", this.fd.get()));
+        let reading = if conn.wants_bytes() && this.key.get().is_some() {
+            "polling"
+        } else {
+            "idle"
+        };
+        let writing = if this.blocked.get() {
+            "polling"
+        } else {
+            "idle"
+        };
+        let waiting = write::buffered(this);
+        text.push_str(&format!(
+            " read={reading} write=<{writing}, bufsize={waiting}>"
+        ));
+    }
+    text.push('>');
+    Ok(Own::str(py, &text))
+}
+
+fn writing() -> Vec<Method<StreamTransport>> {
+    vec![
+        Method::one(
+            c"write",
+            c"write($self, data, /)\n--\n\nQueue bytes; they are sent when the callback returns, or earlier. Never blocks.",
+            write::write,
+        ),
+        Method::one(
+            c"writelines",
+            c"writelines($self, list_of_data, /)\n--\n\nQueue several pieces without joining them.",
+            write::write_lines,
+        ),
+        Method::noargs(
+            c"write_eof",
+            c"write_eof($self, /)\n--\n\nEnd our half of the connection after everything written.",
+            write::write_eof,
+        ),
+        Method::noargs(
+            c"can_write_eof",
+            c"can_write_eof($self, /)\n--\n\nTrue.",
+            |_, _: &Own<StreamTransport>| true,
+        ),
+        Method::noargs(
+            c"get_write_buffer_size",
+            c"get_write_buffer_size($self, /)\n--\n\nBytes that the kernel has not taken.",
+            get_write_buffer_size,
+        ),
+        Method::noargs(
+            c"get_write_buffer_limits",
+            c"get_write_buffer_limits($self, /)\n--\n\n(low, high) in bytes.",
+            get_write_buffer_limits,
+        ),
+        Method::args(
+            c"set_write_buffer_limits",
+            c"set_write_buffer_limits($self, /, high=None, low=None)\n--\n\nSet when the protocol is paused and resumed, in bytes.",
+            set_write_buffer_limits,
+        ),
+    ]
+}
+
+fn living() -> Vec<Method<StreamTransport>> {
+    vec![
+        Method::noargs(
+            c"close",
+            c"close($self, /)\n--\n\nClose when everything written has been sent.",
+            close::close,
+        ),
+        Method::noargs(
+            c"abort",
+            c"abort($self, /)\n--\n\nClose at once; what was not sent is lost.",
+            |py, this: &Own<StreamTransport>| close::force(py, this, None),
+        ),
+        Method::noargs(
+            c"is_closing",
+            c"is_closing($self, /)\n--\n\nClosing or closed?",
+            |_, this: &Own<StreamTransport>| this.conn.get().is_closing(),
+        ),
+        Method::noargs(
+            c"is_reading",
+            c"is_reading($self, /)\n--\n\nNeither paused nor closing?",
+            |_, this: &Own<StreamTransport>| this.conn.get().is_reading(),
+        ),
+        Method::noargs(
+            c"pause_reading",
+            c"pause_reading($self, /)\n--\n\nNo data_received() until resume_reading(). Idempotent.",
+            pause_reading,
+        ),
+        Method::noargs(
+            c"resume_reading",
+            c"resume_reading($self, /)\n--\n\nRead again. Idempotent.",
+            resume_reading,
+        ),
+        Method::noargs(
+            c"get_protocol",
+            c"get_protocol($self, /)\n--\n\nThe protocol.",
+            |_, this: &Own<StreamTransport>| this.protocol.object(),
+        ),
+        Method::one(
+            c"set_protocol",
+            c"set_protocol($self, protocol, /)\n--\n\nSwitch to another protocol.",
+            set_protocol,
+        ),
+        Method::args(
+            c"get_extra_info",
+            c"get_extra_info($self, /, name, default=None)\n--\n\n'socket', 'peername', 'sockname', or what the maker added.",
+            get_extra_info,
+        ),
+        Method::one(c"_force_close", c"_force_close($self, exc, /)\n--\n\n", force_close),
+        Method::args(
+            c"_fatal_error",
+            c"_fatal_error($self, exc, message='Fatal error on transport', /)\n--\n\n",
+            fatal_error,
+        ),
+    ]
+}
+
+fn properties() -> Vec<Property<StreamTransport>> {
+    vec![
+        Property::get(c"__class__", |py, _: &Own<StreamTransport>| {
+            static TRANSPORT: Immortal = Immortal::empty();
+            asyncio_class(py, &TRANSPORT, "asyncio.transports", "Transport")
+        }),
+        Property::get(c"_loop", |py, this: &Own<StreamTransport>| {
+            engine_of(py, this)
+        }),
+        Property::get(c"_protocol", |_, this: &Own<StreamTransport>| {
+            this.protocol.object()
+        }),
+        Property::get(c"_sock", extra::python_socket),
+        Property::get(c"_sock_fd", |_, this: &Own<StreamTransport>| {
+            i64::from(this.fd.get())
+        }),
+        // asyncio.streams and sslproto ask for these.
+        Property::get(c"_start_tls_compatible", |_, _: &Own<StreamTransport>| true),
+        Property::get(c"_closing", |_, this: &Own<StreamTransport>| {
+            this.conn.get().is_closing()
+        }),
+    ]
+}
+
+/// Makes the type.
+pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    TypeBuilder::<StreamTransport>::new()
+        .methods(writing())
+        .methods(living())
+        .properties(properties())
+        .repr(repr)
+        .build(py)
+        .map(drop)
+}

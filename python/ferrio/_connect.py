@@ -1,0 +1,303 @@
+"""`create_connection` and its relatives: which address to try next. The connection itself is native.
+
+Semantics: "Opening network connections" of the asyncio documentation; RFC 8305 for happy eyeballs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import itertools
+import os
+import socket
+import stat
+
+_INTERNET = {socket.AF_INET, socket.AF_INET6}
+
+
+def check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout):
+    """asyncio's complaints about TLS arguments without TLS, then ours: TLS is not there yet."""
+    if server_hostname is not None and not ssl:
+        raise ValueError("server_hostname is only meaningful with ssl")
+    if ssl_handshake_timeout is not None and not ssl:
+        raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
+    if ssl_shutdown_timeout is not None and not ssl:
+        raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
+    if ssl:
+        raise NotImplementedError("ferrio does not speak TLS yet: run this program on asyncio's own loop")
+
+
+def interleave(infos, first_family_count=1):
+    """Alternate address families: RFC 8305 section 4."""
+    families = collections.OrderedDict()
+    for info in infos:
+        families.setdefault(info[0], []).append(info)
+    queues = list(families.values())
+    ordered = []
+    if first_family_count > 1:
+        ordered.extend(queues[0][: first_family_count - 1])
+        del queues[0][: first_family_count - 1]
+    rounds = itertools.zip_longest(*queues)
+    ordered.extend(info for info in itertools.chain.from_iterable(rounds) if info is not None)
+    return ordered
+
+
+def numeric_info(host, port, family, type, proto, flowinfo=0, scopeid=0):
+    """The one answer of getaddrinfo for a numeric host and port, without asking; None if it is not that simple."""
+    if proto not in {0, socket.IPPROTO_TCP} or type != socket.SOCK_STREAM or host is None:
+        return None
+    try:
+        port = 0 if port in (None, "", b"") else int(port)
+    except (TypeError, ValueError):
+        return None
+    if isinstance(host, bytes):
+        host = host.decode("idna")
+    if "%" in host:
+        return None
+    for candidate in [family] if family != socket.AF_UNSPEC else [socket.AF_INET, socket.AF_INET6]:
+        try:
+            socket.inet_pton(candidate, host)
+        except (OSError, ValueError):
+            continue
+        address = (host, port, flowinfo, scopeid) if candidate == socket.AF_INET6 else (host, port)
+        return candidate, type, socket.IPPROTO_TCP, "", address
+    return None
+
+
+async def resolve(loop, address, *, family=0, type=socket.SOCK_STREAM, proto=0, flags=0):
+    """The addresses behind (host, port); OSError if there is none."""
+    host, port = address[:2]
+    info = numeric_info(host, port, family, type, proto, *address[2:])
+    if info is not None:
+        return [info]
+    infos = await loop.getaddrinfo(host, port, family=family, type=type, proto=proto, flags=flags)
+    if not infos:
+        raise OSError(f"getaddrinfo({host!r}) returned empty list")
+    return infos
+
+
+def bind_to_one_of(sock, family, locals_):
+    """Bind to the first local address that works; the OSErrors of all otherwise."""
+    errors = []
+    for lfamily, _, _, _, address in locals_:
+        if lfamily != family:
+            continue
+        try:
+            sock.bind(address)
+            return
+        except OSError as exc:
+            text = f"error while attempting to bind on address {address!r}: {str(exc).lower()}"
+            errors.append(OSError(exc.errno, text))
+    raise errors.pop() if errors else OSError(f"no matching local address with {family=} found")
+
+
+async def connect_one(loop, errors, info, locals_):
+    """A connected socket for one address; its OSError is also noted in `errors`."""
+    family, type_, proto, _, address = info
+    sock = None
+    try:
+        sock = socket.socket(family=family, type=type_, proto=proto)
+        sock.setblocking(False)
+        if locals_ is not None:
+            bind_to_one_of(sock, family, locals_)
+        await loop.sock_connect(sock, address)
+        return sock
+    except OSError as exc:
+        errors.append(exc)
+        if sock is not None:
+            sock.close()
+        raise
+    except BaseException:
+        if sock is not None:
+            sock.close()
+        raise
+
+
+async def connect_first(loop, infos, locals_, delay):
+    """The first socket that connects, tried one after the other or, with a delay, staggered (RFC 8305 section 5)."""
+    errors = []
+    if delay is None:
+        for info in infos:
+            try:
+                return await connect_one(loop, errors, info, locals_), errors
+            except OSError:
+                continue
+        return None, errors
+    return await _race(loop, errors, infos, locals_, delay), errors
+
+
+async def _race(loop, errors, infos, locals_, delay):
+    pending = set()
+    waiting = collections.deque(infos)
+    winner = None
+    try:
+        while waiting or pending:
+            if waiting:
+                pending.add(loop.create_task(connect_one(loop, errors, waiting.popleft(), locals_)))
+            done, pending = await asyncio.wait(
+                pending,
+                timeout=delay if waiting else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                if task.exception() is not None:
+                    if not isinstance(task.exception(), OSError):
+                        raise task.exception()
+                elif winner is None:
+                    winner = task.result()
+                else:
+                    task.result().close()
+            if winner is not None:
+                return winner
+        return None
+    finally:
+        for task in pending:
+            task.cancel()
+        for result in await asyncio.gather(*pending, return_exceptions=True):
+            if isinstance(result, socket.socket):
+                result.close()
+
+
+def raise_all(errors, all_errors):
+    """What asyncio raises when no address could be connected."""
+    if all_errors:
+        raise ExceptionGroup("create_connection failed", errors)
+    if len(errors) == 1:
+        raise errors[0]
+    model = str(errors[0])
+    if all(str(exc) == model for exc in errors):
+        raise errors[0]
+    raise OSError("Multiple exceptions: {}".format(", ".join(str(exc) for exc in errors)))
+
+
+def unix_path(path):
+    """A path or an abstract name as `socket` takes it."""
+    return os.fspath(path)
+
+
+def remove_stale_socket(path):
+    """Unlink a unix socket that a dead server has left behind; anything else stays."""
+    if path[:1] in ("\0", b"\0", 0) or not path:
+        return
+    try:
+        if stat.S_ISSOCK(os.stat(path).st_mode):
+            os.remove(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        asyncio.log.logger.error("Unable to check or remove stale UNIX socket %r: %r", path, exc)
+
+
+class Connecting:
+    """`create_connection`, `create_unix_connection`, `connect_accepted_socket`."""
+
+    __slots__ = ()
+
+    async def create_connection(
+        self,
+        protocol_factory,
+        host=None,
+        port=None,
+        *,
+        ssl=None,
+        family=0,
+        proto=0,
+        flags=0,
+        sock=None,
+        local_addr=None,
+        server_hostname=None,
+        ssl_handshake_timeout=None,
+        ssl_shutdown_timeout=None,
+        happy_eyeballs_delay=None,
+        interleave=None,
+        all_errors=False,
+    ):
+        """Connect to host:port, or take a connected `sock`: (transport, protocol). Raises OSError, ValueError."""
+        check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if sock is not None and (host is not None or port is not None):
+            raise ValueError("host/port and sock can not be specified at the same time")
+        if sock is None and host is None and port is None:
+            raise ValueError("host and port was not specified and no sock specified")
+        if sock is not None and sock.type != socket.SOCK_STREAM:
+            raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+        if sock is None:
+            if happy_eyeballs_delay is not None and interleave is None:
+                interleave = 1
+            sock = await self._connect_socket(
+                (host, port), family, proto, flags, local_addr, happy_eyeballs_delay, interleave, all_errors
+            )
+        return await self._connected(sock, protocol_factory)
+
+    async def _connect_socket(self, address, family, proto, flags, local_addr, delay, first, all_errors):
+        infos = await resolve(self, address, family=family, proto=proto, flags=flags)
+        locals_ = None
+        if local_addr is not None:
+            locals_ = await resolve(self, local_addr, family=family, proto=proto, flags=flags)
+        if first:
+            infos = interleave(infos, first)
+        sock, errors = await connect_first(self, infos, locals_, delay)
+        if sock is None:
+            raise_all(errors, all_errors)
+        return sock
+
+    async def _connected(self, sock, protocol_factory):
+        """A transport over a connected socket, after connection_made."""
+        sock.setblocking(False)
+        waiter = self.create_future()
+        try:
+            protocol = protocol_factory()
+            transport = self._make_stream_transport(sock, protocol, waiter)
+        except BaseException:
+            sock.close()
+            raise
+        try:
+            await waiter
+        except BaseException:
+            transport.close()
+            raise
+        return transport, protocol
+
+    async def create_unix_connection(
+        self,
+        protocol_factory,
+        path=None,
+        *,
+        ssl=None,
+        sock=None,
+        server_hostname=None,
+        ssl_handshake_timeout=None,
+        ssl_shutdown_timeout=None,
+    ):
+        """Connect to a unix stream socket: (transport, protocol). Raises OSError, ValueError."""
+        check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if path is not None and sock is not None:
+            raise ValueError("path and sock can not be specified at the same time")
+        if path is None and sock is None:
+            raise ValueError("no path and sock were specified")
+        if sock is not None:
+            if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
+                raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
+            return await self._connected(sock, protocol_factory)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
+        try:
+            sock.setblocking(False)
+            await self.sock_connect(sock, unix_path(path))
+        except BaseException:
+            sock.close()
+            raise
+        return await self._connected(sock, protocol_factory)
+
+    async def connect_accepted_socket(
+        self,
+        protocol_factory,
+        sock,
+        *,
+        ssl=None,
+        ssl_handshake_timeout=None,
+        ssl_shutdown_timeout=None,
+    ):
+        """Take over a connection that was accepted elsewhere: (transport, protocol)."""
+        if sock.type != socket.SOCK_STREAM:
+            raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+        check_tls_arguments(ssl, None, ssl_handshake_timeout, ssl_shutdown_timeout)
+        return await self._connected(sock, protocol_factory)

@@ -1,0 +1,233 @@
+"""`create_server` and `create_unix_server`: which sockets to listen on. Accepting is native.
+
+The server object is asyncio's own `asyncio.Server`, whose closing and waiting differ by version; it starts and stops our
+listeners through `_start_serving` and `_stop_serving`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections.abc
+import errno
+import inspect
+import os
+import socket
+import stat
+import sys
+import weakref
+
+from ._connect import check_tls_arguments, remove_stale_socket, resolve, unix_path
+
+_SERVER_TAKES_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in inspect.signature(asyncio.Server).parameters
+
+
+def make_server(loop, sockets, protocol_factory, backlog):
+    """An asyncio.Server over listening-to-be sockets."""
+    arguments = [loop, sockets, protocol_factory, None, backlog, None]
+    if _SERVER_TAKES_SHUTDOWN_TIMEOUT:
+        arguments.append(None)
+    return asyncio.Server(*arguments)
+
+
+def make_listening_socket(info, reuse_address, reuse_port, keep_alive):
+    """A bound socket for one address; None where the machine does not speak the family."""
+    family, type_, proto, _, address = info
+    try:
+        sock = socket.socket(family, type_, proto)
+    except OSError:
+        return None
+    try:
+        if reuse_address:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
+        if reuse_port and family in (socket.AF_INET, socket.AF_INET6):
+            set_reuse_port(sock)
+        if keep_alive:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, True)
+        if family == socket.AF_INET6:
+            # Each family gets a socket of its own.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
+        sock.bind(address)
+    except OSError as exc:
+        sock.close()
+        if exc.errno == errno.EADDRNOTAVAIL:
+            # An interface without this family (IPv6 switched off): others may do.
+            raise _AddressUnavailable(address, exc) from None
+        text = f"error while attempting to bind on address {address!r}: {str(exc).lower()}"
+        raise OSError(exc.errno, text) from None
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class _AddressUnavailable(Exception):
+    pass
+
+
+def set_reuse_port(sock):
+    """SO_REUSEPORT, or ValueError where the kernel has none."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except (AttributeError, OSError):
+        raise ValueError(
+            "reuse_port not supported by socket module, "
+            "SO_REUSEPORT defined but not implemented."
+        ) from None
+
+
+def bind_unix(path):
+    """A unix socket bound to the path, in place of a stale one."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    remove_stale_socket(path)
+    try:
+        sock.bind(path)
+    except OSError as exc:
+        sock.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise OSError(errno.EADDRINUSE, f"Address {path!r} is already in use") from None
+        raise
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class Serving:
+    """`create_server`, `create_unix_server`."""
+
+    __slots__ = ()
+
+    async def create_server(
+        self,
+        protocol_factory,
+        host=None,
+        port=None,
+        *,
+        family=socket.AF_UNSPEC,
+        flags=socket.AI_PASSIVE,
+        sock=None,
+        backlog=100,
+        ssl=None,
+        reuse_address=None,
+        reuse_port=None,
+        keep_alive=None,
+        ssl_handshake_timeout=None,
+        ssl_shutdown_timeout=None,
+        start_serving=True,
+    ):
+        """Listen on host:port (one or several hosts), or on a bound `sock`: an asyncio.Server. Raises OSError, ValueError."""
+        if isinstance(ssl, bool):
+            raise TypeError("ssl argument must be an SSLContext or None")
+        check_tls_arguments(ssl, None, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if host is not None or port is not None:
+            if sock is not None:
+                raise ValueError("host/port and sock can not be specified at the same time")
+            if reuse_address is None:
+                reuse_address = os.name == "posix" and sys.platform != "cygwin"
+            sockets = await self._bind_all(host, port, family, flags, reuse_address, reuse_port, keep_alive)
+        else:
+            if sock is None:
+                raise ValueError("Neither host/port nor sock were specified")
+            if sock.type != socket.SOCK_STREAM:
+                raise ValueError(f"A Stream Socket was expected, got {sock!r}")
+            sockets = [sock]
+        return await self._serve(sockets, protocol_factory, backlog, start_serving)
+
+    async def _bind_all(self, host, port, family, flags, reuse_address, reuse_port, keep_alive):
+        if host == "":
+            hosts = [None]
+        elif isinstance(host, (str, bytes)) or not isinstance(host, collections.abc.Iterable):
+            hosts = [host]
+        else:
+            hosts = host
+        found = await asyncio.gather(
+            *[resolve(self, (name, port), family=family, flags=flags) for name in hosts]
+        )
+        # dict: each address once, in order.
+        infos = dict.fromkeys(info for answer in found for info in answer)
+        sockets = []
+        unavailable = None
+        try:
+            for info in infos:
+                try:
+                    sock = make_listening_socket(info, reuse_address, reuse_port, keep_alive)
+                except _AddressUnavailable as exc:
+                    unavailable = exc
+                    continue
+                if sock is not None:
+                    sockets.append(sock)
+            if not sockets and unavailable is not None:
+                address, exc = unavailable.args
+                text = f"error while attempting to bind on address {address!r}: {str(exc).lower()}"
+                raise OSError(exc.errno, text)
+            if not sockets:
+                raise OSError(f"could not bind on any address out of {[info[4] for info in infos]!r}")
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            raise
+        return sockets
+
+    async def _serve(self, sockets, protocol_factory, backlog, start_serving):
+        for sock in sockets:
+            sock.setblocking(False)
+        server = make_server(self, sockets, protocol_factory, backlog)
+        if start_serving:
+            server._start_serving()
+            # asyncio gives accepted connections one turn of the loop here.
+            await asyncio.sleep(0)
+        return server
+
+    async def create_unix_server(
+        self,
+        protocol_factory,
+        path=None,
+        *,
+        sock=None,
+        backlog=100,
+        ssl=None,
+        ssl_handshake_timeout=None,
+        ssl_shutdown_timeout=None,
+        start_serving=True,
+        cleanup_socket=True,
+    ):
+        """Listen on a unix socket: an asyncio.Server. From 3.13 on its file is removed when the server closes."""
+        if isinstance(ssl, bool):
+            raise TypeError("ssl argument must be an SSLContext or None")
+        check_tls_arguments(ssl, None, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if path is not None:
+            if sock is not None:
+                raise ValueError("path and sock can not be specified at the same time")
+            sock = bind_unix(unix_path(path))
+        else:
+            if sock is None:
+                raise ValueError("path was not specified, and no sock specified")
+            if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
+                raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
+        if cleanup_socket and sys.version_info >= (3, 13):
+            self._remember_socket_file(sock)
+        return await self._serve([sock], protocol_factory, backlog, start_serving)
+
+    def _remember_socket_file(self, sock):
+        path = sock.getsockname()
+        if path and path[:1] not in ("\0", b"\0", 0):
+            # Only the very file this socket made is removed: another server may have replaced it meanwhile.
+            self._socket_files[sock] = path, os.stat(path).st_ino
+
+    def _stop_serving(self, sock):
+        path, inode = self._socket_files.pop(sock, (None, None))
+        super()._stop_serving(sock)
+        if path is None:
+            return
+        try:
+            if stat.S_ISSOCK(os.stat(path).st_mode) and os.stat(path).st_ino == inode:
+                os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            asyncio.log.logger.error("Unable to clean up listening UNIX socket %r: %r", path, exc)
+
+
+def socket_files():
+    """Where a loop notes the files of its unix servers."""
+    return weakref.WeakKeyDictionary()
