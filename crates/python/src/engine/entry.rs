@@ -1,8 +1,6 @@
 //! What can stand in the ready queue and what an event of the kernel can wake: two closed lists. Adding a kind makes the
 //! compiler show every place that has to know it (`event_loop/turn.rs`, `event_loop/dispatch.rs`).
 
-use std::os::fd::RawFd;
-
 use crate::ffi::{Own, Visit};
 use crate::handle::Handle;
 
@@ -117,8 +115,6 @@ impl Source {
 pub struct Happened {
     /// Which registration.
     pub key: ferrio_reactor::Key,
-    /// On which descriptor.
-    pub fd: RawFd,
     /// May be read (also after hang-up or error).
     pub readable: bool,
     /// May be written (also after hang-up or error).

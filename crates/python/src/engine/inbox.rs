@@ -1,7 +1,7 @@
 //! The one way into a loop from other threads.
 
 use std::any::Any as StdAny;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferrio_reactor::Waker;
 
@@ -20,25 +20,21 @@ pub enum Mail {
     Done(JobId, Box<dyn StdAny + Send>),
 }
 
-#[derive(Default)]
 struct Letters {
     mail: Vec<Mail>,
-    closed: bool,
+    /// Gone once the loop is closed; its descriptor with it.
+    waker: Option<Arc<Waker>>,
 }
 
 /// A queue behind a mutex and the waker that interrupts the loop's sleep. Mail keeps its order.
 pub struct Inbox {
     letters: Mutex<Letters>,
-    waker: Waker,
 }
 
 impl Inbox {
-    /// An empty inbox with its own wake-up descriptor.
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            letters: Mutex::new(Letters::default()),
-            waker: Waker::new()?,
-        })
+    /// An empty inbox for the loop that sleeps on this waker.
+    pub fn new(waker: Arc<Waker>) -> Self {
+        Self { letters: Mutex::new(Letters { mail: Vec::new(), waker: Some(waker) }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
@@ -49,12 +45,12 @@ impl Inbox {
     /// Puts mail in and wakes the loop if it sleeps; gives it back where the loop is closed.
     pub fn post(&self, mail: Mail) -> Result<(), Mail> {
         let mut letters = self.lock();
-        if letters.closed {
+        let Some(waker) = letters.waker.clone() else {
             return Err(mail);
-        }
+        };
         letters.mail.push(mail);
         drop(letters);
-        self.waker.wake();
+        waker.wake();
         Ok(())
     }
 
@@ -71,13 +67,8 @@ impl Inbox {
     /// Refuses mail from now on and hands out what is left, to be dropped by an attached thread.
     pub fn close(&self) -> Vec<Mail> {
         let mut letters = self.lock();
-        letters.closed = true;
+        letters.waker = None;
         std::mem::take(&mut letters.mail)
-    }
-
-    /// The wake-up side.
-    pub fn waker(&self) -> &Waker {
-        &self.waker
     }
 }
 

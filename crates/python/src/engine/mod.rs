@@ -25,7 +25,7 @@ use ferrio_core::budget::PollBudget;
 use ferrio_core::ready::ReadyQueue;
 use ferrio_core::slab::Slab;
 use ferrio_core::timers::TimerHeap;
-use ferrio_reactor::{Events, Interest, Poller, SignalPipe};
+use ferrio_reactor::{Events, Interest, Poller, SignalPipe, Waker};
 use pyo3::prelude::*;
 
 use crate::error;
@@ -34,6 +34,7 @@ use crate::handle::TimerHandle;
 
 pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, traverse_handle};
 pub use inbox::{Inbox, JobId, Mail};
+pub use poll::News;
 pub use schedule::extract_stack;
 use sources::Sources;
 pub use watch::Direction;
@@ -44,6 +45,12 @@ pub mod gate {
     pub const CLOSED: u8 = 1;
     /// Debug mode: check threads and callbacks, remember where things were made.
     pub const DEBUG: u8 = 2;
+}
+
+/// What the loop sleeps on.
+struct Kernel {
+    poller: Poller,
+    waker: Arc<Waker>,
 }
 
 /// The native state that every loop has, and all that futures, tasks and transports see of a loop.
@@ -65,7 +72,7 @@ pub struct Engine {
     /// Mail from other threads.
     inbox: Arc<Inbox>,
     /// The kernel's side; gone after `close()`.
-    poller: RefCell<Option<Poller>>,
+    poller: RefCell<Option<Kernel>>,
     /// Signal numbers from CPython's handler; made when the loop first runs in the main thread.
     signals: GuardedCell<Option<SignalPipe>>,
     /// Reused by every poll.
@@ -127,8 +134,11 @@ impl Class for Engine {
 impl Engine {
     /// A fresh engine: one poller, one wake-up descriptor. Errors: `OSError` (EMFILE, ENFILE, ENOMEM).
     pub fn new(py: Python<'_>) -> PyRes<Self> {
-        let make = || -> std::io::Result<(Poller, Inbox)> { Ok((Poller::new()?, Inbox::new()?)) };
-        let (poller, inbox) = make().map_err(|e| error::os_error(py, &e))?;
+        let make = || -> std::io::Result<Kernel> {
+            Ok(Kernel { poller: Poller::new()?, waker: Arc::new(Waker::new()?) })
+        };
+        let kernel = make().map_err(|e| error::os_error(py, &e))?;
+        let waker = Arc::clone(&kernel.waker);
         let engine = Self {
             ready: GuardedCell::new(ReadyQueue::new()),
             timers: GuardedCell::new(TimerHeap::new()),
@@ -137,8 +147,8 @@ impl Engine {
             unflushed: GuardedCell::new(Vec::new()),
             tasks: GuardedCell::new(Slab::new()),
             jobs: GuardedCell::new(Slab::new()),
-            inbox: Arc::new(inbox),
-            poller: RefCell::new(Some(poller)),
+            inbox: Arc::new(Inbox::new(Arc::clone(&waker))),
+            poller: RefCell::new(Some(kernel)),
             signals: GuardedCell::new(None),
             events: GuardedCell::new(Some(Events::with_capacity(256))),
             budget: GuardedCell::new(PollBudget::new()),
@@ -149,8 +159,7 @@ impl Engine {
             task_noted: Cell::new(false),
             generation: ferrio_reactor::fork::generation(),
         };
-        let waker = engine.inbox.waker().fd();
-        engine.register(py, waker, Source::Waker, Interest::READ)?;
+        engine.register(py, waker.fd(), Source::Waker, Interest::READ)?;
         Ok(engine)
     }
 
@@ -232,7 +241,7 @@ impl Engine {
         if let Ok(poller) = self.poller.try_borrow() {
             for (fd, _) in &sources {
                 // Nobody is left who could be told; the poller itself goes next.
-                let _ = poller.as_ref().map(|poller| poller.remove(*fd));
+                let _ = poller.as_ref().map(|kernel| kernel.poller.remove(*fd));
             }
         }
         drop(sources);

@@ -6,7 +6,7 @@ use ferrio_reactor::{Events, Wait as KernelWait, clock};
 use pyo3::prelude::*;
 
 use super::schedule::deadline_ns;
-use super::{Engine, Entry, Happened, Mail, Source, Sources};
+use super::{Engine, Entry, Happened, Kernel, Mail, Source};
 use crate::error;
 use crate::ffi::{Own, PyRes, runtime};
 use crate::handle::TimerHandle;
@@ -20,6 +20,17 @@ pub enum Wait {
     For(u64),
     /// Until something happens.
     Forever,
+}
+
+/// What one poll has brought.
+#[derive(Default)]
+pub struct News {
+    /// Finished blocking jobs.
+    pub jobs: Vec<Mail>,
+    /// Ready descriptors.
+    pub events: Vec<Happened>,
+    /// Timers whose deadline has passed.
+    pub due: Vec<Own<TimerHandle>>,
 }
 
 impl Engine {
@@ -74,17 +85,16 @@ impl Engine {
         dead
     }
 
-    /// Moves every timer due at `now` to the ready queue, in order of deadline.
-    fn collect_due(&self, now: u64) {
+    /// Takes every living timer due at `now`, in order of deadline.
+    fn collect_due(&self, now: u64, due: &mut Vec<Own<TimerHandle>>) {
         let mut dead = self.sweep_timers();
         while let Some(timer) = self.timers.with(|timers| timers.pop_due(now)) {
             timer.scheduled.set(false);
             if timer.is_cancelled() {
-                self.timers
-                    .with(ferrio_core::timers::TimerHeap::note_popped_dead);
+                self.timers.with(ferrio_core::timers::TimerHeap::note_popped_dead);
                 dead.push(timer);
             } else {
-                self.schedule_quietly(Entry::Call(timer.base().clone()));
+                due.push(timer);
             }
         }
         drop(dead);
@@ -107,35 +117,29 @@ impl Engine {
         }
     }
 
-    /// Asks the kernel, collects mail and due timers. Events are handed to `batch`; calls go to the ready queue; finished
-    /// jobs are returned. Lets other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
-    pub fn poll(&self, py: Python<'_>, wait: Wait, batch: &mut Vec<Happened>) -> PyRes<Vec<Mail>> {
-        let mut events = self
-            .events
-            .take()
-            .unwrap_or_else(|| Events::with_capacity(256));
+    /// Asks the kernel, collects mail and due timers into `news`; calls from other threads go to the ready queue. Lets
+    /// other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
+    pub fn poll(&self, py: Python<'_>, wait: Wait, news: &mut News) -> PyRes<()> {
+        let mut events = self.events.take().unwrap_or_else(|| Events::with_capacity(256));
         let outcome = self.ask_kernel(py, wait, &mut events);
-        for event in events.iter() {
-            batch.push(Happened {
-                key: event.key,
-                fd: Sources::fd_of(event.key),
-                readable: event.readable,
-                writable: event.writable,
-            });
-        }
+        news.events.extend(events.iter().map(|event| Happened {
+            key: event.key,
+            readable: event.readable,
+            writable: event.writable,
+        }));
         self.events.with(|place| *place = Some(events));
         let interrupted = outcome.map_err(|e| error::os_error(py, &e))? == KernelWait::Interrupted;
         if interrupted || wait != Wait::No {
             runtime::check_signals(py)?;
         }
-        let jobs = self.collect_mail(py);
+        self.collect_mail(py, &mut news.jobs);
         let now = clock::now_ns();
-        self.collect_due(now);
+        self.collect_due(now, &mut news.due);
         self.budget.with(|budget| match wait {
             Wait::No => budget.refill(now),
             Wait::For(_) | Wait::Forever => budget.restart(now),
         });
-        Ok(jobs)
+        Ok(())
     }
 
     fn ask_kernel(
@@ -145,8 +149,8 @@ impl Engine {
         events: &mut Events,
     ) -> io::Result<KernelWait> {
         events.clear();
-        let poller = self.poller.borrow();
-        let Some(poller) = poller.as_ref() else {
+        let kernel = self.poller.borrow();
+        let Some(Kernel { poller, waker }) = kernel.as_ref() else {
             return Ok(KernelWait::TimedOut);
         };
         let timeout = match wait {
@@ -154,7 +158,6 @@ impl Engine {
             Wait::For(ns) => Some(ns),
             Wait::Forever => None,
         };
-        let waker = self.inbox.waker();
         waker.prepare_sleep();
         // Mail posted before `prepare_sleep` has written no wake-up.
         let timeout = if self.inbox.is_empty() {
@@ -167,18 +170,16 @@ impl Engine {
         outcome
     }
 
-    /// Moves threadsafe calls to the ready queue; finished jobs go to the caller, who knows what they wake.
-    pub fn collect_mail(&self, py: Python<'_>) -> Vec<Mail> {
+    /// Moves threadsafe calls to the ready queue; finished jobs are for the floor that knows what they wake.
+    fn collect_mail(&self, py: Python<'_>, jobs: &mut Vec<Mail>) {
         let mut letters = Vec::new();
         self.inbox.collect(&mut letters);
-        let mut jobs = Vec::new();
         for letter in letters {
             match letter {
                 Mail::Call(handle) => self.schedule_quietly(Entry::Call(handle.unwrap(py))),
                 done @ Mail::Done(..) => jobs.push(done),
             }
         }
-        jobs
     }
 
     /// The source behind an event, unless the registration is gone by now.

@@ -6,7 +6,7 @@ use ferrio_reactor::{Interest, Key};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{Engine, SinkRef, Source, Watcher};
+use super::{Engine, Kernel, SinkRef, Source, Watcher};
 use crate::error;
 use crate::ffi::{PyRes, Raised};
 
@@ -38,11 +38,14 @@ impl Engine {
         source: Source,
         interest: Interest,
     ) -> PyRes<Key> {
-        let key = self
-            .sources
-            .with(|sources| sources.insert(fd, source, interest));
+        // Whoever stood there has closed the descriptor without a word, and the kernel has given the number out again.
+        let stale = self.sources.with(|sources| sources.by_fd(fd).map(|(key, _)| key));
+        if let Some(stale) = stale {
+            self.deregister(stale);
+        }
+        let key = self.sources.with(|sources| sources.insert(fd, source, interest));
         let added = match self.poller.borrow().as_ref() {
-            Some(poller) => poller.add(fd, key, interest),
+            Some(kernel) => kernel.poller.add(fd, key, interest),
             None => Ok(()),
         };
         if let Err(e) = added {
@@ -62,7 +65,8 @@ impl Engine {
             return Ok(());
         }
         match self.poller.borrow().as_ref() {
-            Some(poller) => poller
+            Some(kernel) => kernel
+                .poller
                 .modify(super::Sources::fd_of(key), key, interest)
                 .map_err(|e| error::os_error(py, &e)),
             None => Ok(()),
@@ -73,9 +77,9 @@ impl Engine {
     pub fn deregister(&self, key: Key) {
         let removed = self.sources.with(|sources| sources.remove(key));
         if removed.is_some() {
-            if let Some(poller) = self.poller.borrow().as_ref() {
+            if let Some(kernel) = self.poller.borrow().as_ref() {
                 // A descriptor that its owner has closed already is no longer in the set: nothing to undo.
-                let _ = poller.remove(super::Sources::fd_of(key));
+                let _ = kernel.poller.remove(super::Sources::fd_of(key));
             }
         }
         drop(removed);
@@ -119,8 +123,27 @@ impl Engine {
             self.register(py, fd, Source::Watch { reader, writer }, interest)?;
             return Ok(None);
         };
-        self.set_interest(py, key, direction.interest(interest, true))?;
+        let wanted = direction.interest(interest, true);
+        if wanted == interest {
+            // A watcher is replaced. If its descriptor was closed and the number given out again, the poller has lost it.
+            self.renew(py, fd, key, wanted)?;
+        }
+        self.set_interest(py, key, wanted)?;
         Ok(self.replace_watcher(key, direction, Some(watcher)))
+    }
+
+    fn renew(&self, py: Python<'_>, fd: RawFd, key: Key, interest: Interest) -> PyRes<()> {
+        let poller = self.poller.borrow();
+        let Some(Kernel { poller, .. }) = poller.as_ref() else {
+            return Ok(());
+        };
+        let renewed = match poller.modify(fd, key, interest) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                poller.add(fd, key, interest)
+            }
+            done => done,
+        };
+        renewed.map_err(|e| error::os_error(py, &e))
     }
 
     /// Takes the watcher off one direction; `None` where there was none.

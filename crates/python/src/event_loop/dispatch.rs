@@ -3,33 +3,28 @@
 use pyo3::prelude::*;
 
 use super::{Loop, resolve, signals, turn};
-use crate::engine::{Happened, Mail, SinkCall, SinkRef, Source, Watcher};
+use crate::engine::{Happened, Mail, News, SinkCall, SinkRef, Source, Watcher};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle};
 use crate::sock::{self, SockOperation};
 use crate::transport::{listener, listener::Listener, stream, stream::StreamTransport};
 
-/// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the batch
-/// unseen; polling is level-triggered, so the kernel says it again.
-pub(super) fn batch(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    events: &mut Vec<Happened>,
-    jobs: Vec<Mail>,
-) -> PyRes<()> {
-    for job in jobs {
+/// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
+/// unseen; polling is level-triggered, so the kernel says them again.
+pub(super) fn news(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
+    for job in news.jobs.drain(..) {
         if let Mail::Done(id, outcome) = job {
             resolve::finished(py, this, id, outcome)?;
         }
     }
     let mut result = Ok(());
-    for event in events.iter() {
+    for event in &news.events {
         result = one(py, this, event);
         if result.is_err() {
             break;
         }
     }
-    events.clear();
+    news.events.clear();
     result
 }
 

@@ -147,7 +147,7 @@ fn stopper(py: Python<'_>, this: &Own<Loop>) -> PyRes {
 fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Own, bool)> {
     static ENSURE: Immortal = Immortal::empty();
     static IS_FUTURE: Immortal = Immortal::empty();
-    if awaitable.cast::<Future>().is_some() {
+    if awaitable.cast::<Future>().is_some_and(|future| future.belongs_to(this.base())) {
         return Ok((awaitable.clone(), false));
     }
     if coroutine::is_native(awaitable) && this.task_factory.is_empty() {

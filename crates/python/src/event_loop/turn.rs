@@ -8,9 +8,9 @@ use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
 use super::{Loop, dispatch};
-use crate::engine::{Engine, Entry, SinkRef, TaskRef};
+use crate::engine::{Engine, Entry, News, SinkRef, TaskRef};
 use crate::ffi::{Own, PyRes};
-use crate::handle::{self, Handle};
+use crate::handle::{self, Handle, TimerHandle};
 use crate::names;
 use crate::task::{self, Task};
 
@@ -18,34 +18,66 @@ use crate::task::{self, Task};
 /// ready behind them stays ready.
 pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     let engine = this.base::<Engine>();
-    let mut batch = Vec::new();
+    let mut news = News::default();
     // The first turn looks at the kernel, whatever is ready.
     let mut look = true;
     loop {
-        // Ask the kernel, and let what it says wake transports and watchers.
+        // Ask the kernel. Calls from other threads go behind what is ready.
         if look {
             Engine::forget_task(py, engine)?;
             // What was written outside of any entry: before the run, by a finalizer, by a signal handler.
             flush(py, this)?;
-            let jobs = engine.poll(py, engine.patience(), &mut batch)?;
-            dispatch::batch(py, this, &mut batch, jobs)?;
+            engine.poll(py, engine.patience(), &mut news)?;
         }
         // Run what is ready now; what these calls schedule belongs to the next turn.
         let ready = engine.ready_len();
         for _ in 0..ready {
-            let Some(entry) = engine.next_entry() else {
-                break;
-            };
-            if engine.is_debug() {
-                run_watched(py, this, engine, entry)?;
-            } else {
-                run_entry(py, this, engine, entry)?;
-            }
+            let Some(entry) = engine.next_entry() else { break };
+            run_or_watch(py, this, engine, entry)?;
+        }
+        // Then the kernel's events, then the timers that were due: asyncio's order.
+        if look {
+            Engine::forget_task(py, engine)?;
+            dispatch::news(py, this, &mut news)?;
+            run_due(py, this, engine, &mut news.due)?;
         }
         if engine.is_stopping() {
             return Engine::forget_task(py, engine);
         }
         look = engine.spend(ready) || engine.ready_len() == 0;
+    }
+}
+
+/// Timers whose deadline had passed at the poll. Those behind one that ends the run stay ready.
+fn run_due(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    engine: &Own<Engine>,
+    due: &mut Vec<Own<TimerHandle>>,
+) -> PyRes<()> {
+    let mut due = std::mem::take(due).into_iter();
+    while let Some(timer) = due.next() {
+        let entry = Entry::Call(timer.base().clone());
+        drop(timer);
+        if let Err(error) = run_or_watch(py, this, engine, entry) {
+            due.for_each(|timer| engine.schedule_quietly(Entry::Call(timer.base().clone())));
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+#[inline]
+fn run_or_watch(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    engine: &Own<Engine>,
+    entry: Entry,
+) -> PyRes<()> {
+    if engine.is_debug() {
+        run_watched(py, this, engine, entry)
+    } else {
+        run_entry(py, this, engine, entry)
     }
 }
 
