@@ -1,3 +1,45 @@
-from ._ferrio import Future, Task
-from ._loop import Loop
-def new_event_loop(): return Loop()
+"""ferrio: asyncio, implemented in Rust, for CPython.
+
+* ``python -m ferrio app.py`` runs an unmodified asyncio program on it.
+* `ferrio.run` is `asyncio.run` on it; `ferrio.new_event_loop` is a loop factory for whoever takes one.
+* `ferrio.install` makes it the process's default, until `ferrio.uninstall`.
+* ``import ferrio as asyncio`` has every public name of asyncio and of its submodules: native where there is a native one,
+  asyncio's own otherwise, as the running CPython has them.
+
+Thread-safety is asyncio's: a loop and what belongs to it are used from the loop's thread, except `call_soon_threadsafe` and
+`run_coroutine_threadsafe`.
+"""
+
+import asyncio
+
+from ._ferrio import Future, Task, __version__
+from ._install import install, uninstall
+from ._loop import Loop, new_event_loop
+from ._run import run
+from ._submodules import add_submodules
+
+_OWN = ("EventLoopPolicy", "Future", "Loop", "Task", "install", "new_event_loop", "run", "uninstall")
+
+__all__ = (*(name for name in _OWN if name != "EventLoopPolicy" or hasattr(asyncio.events, "_event_loop_policy")),)
+__all__ += tuple(name for name in asyncio.__all__ if name not in _OWN)
+
+
+def __getattr__(name):
+    """What asyncio has and ferrio has no own version of; `EventLoopPolicy`, made when somebody asks for it."""
+    if name == "EventLoopPolicy":
+        from ._policy import EventLoopPolicy
+
+        return EventLoopPolicy
+    if not name.startswith("__"):
+        try:
+            return getattr(asyncio, name)
+        except AttributeError:
+            pass
+    raise AttributeError(f"module 'ferrio' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *(name for name in dir(asyncio) if not name.startswith("_"))})
+
+
+add_submodules(globals(), {"Future": Future, "Task": Task, "new_event_loop": new_event_loop, "run": run})

@@ -3,8 +3,6 @@
 Semantics: "Opening network connections" of the asyncio documentation; RFC 8305 for happy eyeballs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import collections
 import itertools

@@ -6,8 +6,6 @@ what runs a few times in a program's life: executors, exception reports, shuttin
 Sources: the event loop reference of the asyncio documentation.
 """
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import os
@@ -24,7 +22,7 @@ from ._connect import Connecting
 from ._serve import Serving, socket_files
 from ._tasks import register_loop
 
-__all__ = ("Loop",)
+__all__ = ("Loop", "new_event_loop")
 
 #: Keys of an exception report whose value is a stack, and what was made there.
 _ORIGINS = {"source_traceback": "Object", "handle_traceback": "Handle"}
@@ -331,3 +329,8 @@ class Loop(
         register_loop(self)
         if _debug_from_environment():
             self._set_debug(True)
+
+
+def new_event_loop() -> Loop:
+    """A new event loop: the loop factory for `asyncio.Runner`, `asyncio.run`, servers and test tools."""
+    return Loop()

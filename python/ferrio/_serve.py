@@ -4,8 +4,6 @@ The server object is asyncio's own `asyncio.Server`, whose closing and waiting d
 listeners through `_start_serving` and `_stop_serving`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import collections.abc
 import errno

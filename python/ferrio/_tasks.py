@@ -5,8 +5,6 @@ Registering a task there costs more than running it. Instead the WeakSet's `data
 that also yields references to the tasks our loops list natively. Seen to work on 3.11.7, 3.12.1, 3.13.0.
 """
 
-from __future__ import annotations
-
 import asyncio.tasks
 import functools
 import itertools

@@ -16,9 +16,10 @@ mod sock;
 mod task;
 mod transport;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::ffi::{Class, PyRes};
+use crate::ffi::{Class, PyRes, runtime};
 
 /// `ferrio._ferrio`: the native half of the package; its public names are re-exported by `ferrio`.
 #[pymodule]
@@ -27,7 +28,9 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     add::<event_loop::Loop>(module, "Loop")?;
     add::<future::Future>(module, "Future")?;
-    add::<task::Task>(module, "Task")
+    add::<task::Task>(module, "Task")?;
+    module.add_function(wrap_pyfunction!(_print_uncaught, module)?)?;
+    module.add_function(wrap_pyfunction!(_die_of_interrupt_at_exit, module)?)
 }
 
 /// From the ground up: a derived class needs its base.
@@ -40,6 +43,18 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     transport::listener::make_types(py)?;
     sock::make_types(py)?;
     event_loop::make_types(py)
+}
+
+/// Prints an exception as the interpreter prints one that nobody caught (`sys.excepthook` and all).
+#[pyfunction]
+fn _print_uncaught(exception: &Bound<'_, PyAny>) {
+    runtime::print_uncaught(exception);
+}
+
+/// Lets the process end by SIGINT after the interpreter's finalization. Raises RuntimeError if that cannot be arranged.
+#[pyfunction]
+fn _die_of_interrupt_at_exit(py: Python<'_>) -> PyResult<()> {
+    runtime::die_of_interrupt_at_exit(py).map_err(PyRuntimeError::new_err)
 }
 
 fn add<T: Class>(module: &Bound<'_, PyModule>, name: &str) -> PyResult<()> {

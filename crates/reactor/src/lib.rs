@@ -22,5 +22,5 @@ pub mod waker;
 pub use clock::now_ns;
 pub use poller::{Event, Events, Interest, Key, Poller, Wait};
 pub use pool::Pool;
-pub use signal::SignalPipe;
+pub use signal::{SignalPipe, die_of_interrupt};
 pub use waker::Waker;

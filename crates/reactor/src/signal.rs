@@ -82,3 +82,15 @@ impl SignalPipe {
         into.len() - before
     }
 }
+
+/// Ends the process by SIGINT with its default action, as CPython does after an uncaught KeyboardInterrupt
+/// (Modules/main.c, `exit_sigint`): a shell that sees it stops its script too.
+///
+/// Returns only if SIGINT is blocked in the calling thread.
+pub fn die_of_interrupt() {
+    // SAFETY: both take plain numbers and are async-signal-safe.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+        libc::kill(libc::getpid(), libc::SIGINT);
+    }
+}

@@ -7,6 +7,29 @@ use pyo3::prelude::*;
 
 use super::{PyRes, Raised};
 
+/// Prints an uncaught exception as the interpreter does at its top: `sys.excepthook`, `sys.last_exc`, errors of the hook.
+///
+/// For a `SystemExit` it ends the process.
+pub fn print_uncaught(exception: &Bound<'_, PyAny>) {
+    PyErr::from_value(exception.clone()).print_and_set_sys_last_vars(exception.py());
+}
+
+/// Lets the process die of SIGINT once the interpreter is finalized: how a shell learns that Ctrl-C ended a program.
+///
+/// # Errors
+/// All 32 places for exit functions are taken.
+pub fn die_of_interrupt_at_exit(_py: Python<'_>) -> Result<(), &'static str> {
+    extern "C" fn die() {
+        ferrio_reactor::die_of_interrupt();
+    }
+    // SAFETY: the function lives as long as the program and calls nothing of Python, which is gone by then.
+    if unsafe { ffi::Py_AtExit(Some(die)) } == 0 {
+        Ok(())
+    } else {
+        Err("no room for another exit function")
+    }
+}
+
 unsafe extern "C" {
     // Public since 3.2 (Include/cpython/pyerrors.h); pyo3-ffi leaves it out.
     fn PySignal_SetWakeupFd(fd: c_int) -> c_int;

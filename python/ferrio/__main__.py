@@ -1,0 +1,5 @@
+"""``python -m ferrio``."""
+
+from ferrio._cli import main
+
+main()

@@ -1,0 +1,95 @@
+"""`install()` and `uninstall()`: ferrio as the default of the whole process, and back.
+
+Installed means: loops that asyncio makes by itself (`asyncio.run`, `asyncio.Runner`, `asyncio.new_event_loop`, pytest plugins,
+servers …) are ferrio's. asyncio asks `asyncio.events._event_loop_policy` for them in 3.11–3.15; it is set without the setter
+that 3.14 deprecates.
+"""
+
+import asyncio
+import threading
+
+from ._loop import new_event_loop
+
+__all__ = ("install", "uninstall")
+
+#: Public names of asyncio that have a native version. `install` puts it in place in `asyncio` and in each submodule.
+NATIVE: dict[str, object] = {}
+
+_MISSING = object()
+
+
+class _Installation:
+    """What was replaced, in order; `undo` restores it."""
+
+    def __init__(self):
+        self._replaced: list[tuple[object, str, object, object]] = []
+
+    def replace(self, owner, name, value):
+        self._replaced.append((owner, name, getattr(owner, name, _MISSING), value))
+        setattr(owner, name, value)
+
+    def undo(self):
+        """Restore every name that still holds what was put there: a later change by somebody else stays."""
+        for owner, name, before, ours in reversed(self._replaced):
+            if getattr(owner, name, _MISSING) is not ours:
+                continue
+            if before is _MISSING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+
+
+_lock = threading.Lock()
+_count = 0
+_installation: _Installation | None = None
+
+
+def install() -> None:
+    """Make ferrio the process's default event loop, until `uninstall` has been called as often.
+
+    Loops that exist already are untouched. Any thread may call it.
+    """
+    global _count, _installation
+    with _lock:
+        if _count == 0:
+            _installation = _put_in_place()
+        _count += 1
+
+
+def uninstall() -> None:
+    """Take one `install` back; the last one restores every name. Raises RuntimeError if ferrio is not installed."""
+    global _count, _installation
+    with _lock:
+        if _count == 0:
+            raise RuntimeError("ferrio is not installed")
+        _count -= 1
+        if _count == 0:
+            _installation.undo()
+            _installation = None
+
+
+def _put_in_place():
+    installation = _Installation()
+    try:
+        events = asyncio.events
+        if hasattr(events, "_event_loop_policy"):
+            from ._policy import EventLoopPolicy
+
+            installation.replace(events, "_event_loop_policy", EventLoopPolicy())
+        else:
+            for owner in (events, asyncio):
+                installation.replace(owner, "new_event_loop", new_event_loop)
+        for name, native in NATIVE.items():
+            for owner in _holders(name):
+                installation.replace(owner, name, native)
+    except BaseException:
+        installation.undo()
+        raise
+    return installation
+
+
+def _holders(name):
+    """asyncio and those of its submodules that have the stdlib's object under this name."""
+    stock = getattr(asyncio, name)
+    modules = (value for value in vars(asyncio).values() if getattr(value, "__package__", None) == "asyncio")
+    return [owner for owner in (asyncio, *modules) if vars(owner).get(name, _MISSING) is stock]
