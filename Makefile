@@ -1,0 +1,20 @@
+# The two commands of the README: make demo, make test. CONTRIBUTING.md has the rest.
+.PHONY: demo test bench lint dev clean
+
+demo: ## build (release) and download pictures on ferrio, asyncio and uvloop
+	scripts/demo.sh
+
+test: ## everything CI runs
+	scripts/test.sh
+
+bench: ## ferrio beside asyncio and uvloop; BENCH="--quick --workloads …" narrows it
+	scripts/bench.sh $(BENCH)
+
+lint: ## format, clippy, house rules
+	scripts/test.sh lint
+
+dev: ## the extension with the quick profile, into .venv-VERSION
+	scripts/build.sh "$${FERRIO_PYTHON:-3.13}" dev
+
+clean:
+	rm -rf target .venv-* .newer-python

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Build ferrio into a virtual environment of the checkout.
+# usage: scripts/build.sh [VERSION [dev|release [REQUIREMENTS...]]]      e.g. scripts/build.sh 3.13 release demo
+# Result: .venv-VERSION/bin/python, in which `import ferrio` works. VERSION: 3.11 …; default 3.13, else the newest there is.
+# REQUIREMENTS name files in requirements/ (default: test).
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+cd "$root"
+
+version=${1:-$(default_version)}
+profile=${2:-release}
+shift $(($# < 2 ? $# : 2))
+[ $# -gt 0 ] || set -- test
+
+python=$(find_python "$version") || fail "CPython $version not found on PATH or in pyenv (scripts/newer-python.sh brings 3.14 and later)"
+command -v cargo >/dev/null || fail "cargo not found: install Rust 1.85 or later (https://rustup.rs, or Debian: apt-get install cargo)"
+venv=.venv-$version
+if ! "$venv/bin/python" -c pass 2>/dev/null; then
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || fail "cannot make a virtual environment (Debian: apt-get install python3-venv)"
+fi
+requirements=(-r requirements/build.txt)
+for name in "$@"; do requirements+=(-r "requirements/$name.txt"); done
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${requirements[@]}"
+
+# One target directory per version: PyO3 is compiled anew whenever the interpreter changes.
+say "ferrio for CPython $version ($profile)"
+export CARGO_TARGET_DIR=$root/target/py$version
+PATH=$root/$venv/bin:$PATH VIRTUAL_ENV=$root/$venv maturin develop --quiet --profile "$profile"
+"$venv/bin/python" -c 'import ferrio, sys; print("ferrio", ferrio.__version__, "for CPython", sys.version.split()[0])'

@@ -1,0 +1,36 @@
+# Shared by the scripts here; sourced, never run.
+# find_python VERSION prints an interpreter of that version: from PATH, else from pyenv, else from the prefix that
+# newer-python.sh fills. Shims of pyenv answer to names whose version is not selected, so each candidate has to run.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '\n== %s\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+in_ci() { [ "${CI:-}" = true ]; }
+
+runs_as() { [ "$("$2" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$1" ]; }
+
+find_python() {
+    local version=$1 candidate pyenv_root
+    pyenv_root=$(pyenv root 2>/dev/null || true)
+    for candidate in "python$version" "$pyenv_root"/versions/"$version".*/bin/python \
+        "${FERRIO_NEWER_PYTHON:-$root/.newer-python}/$version/venv/bin/python" python3; do
+        if runs_as "$version" "$candidate"; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# The version to work with where the user names none: 3.13 if it is there, else the newest that is.
+default_version() {
+    local version
+    for version in ${FERRIO_PYTHON:-3.13 3.14 3.12 3.11}; do
+        if find_python "$version" >/dev/null; then
+            echo "$version"
+            return
+        fi
+    done
+    fail "no CPython 3.11–3.14 found: install one (Debian: apt-get install python3 python3-dev python3-venv)"
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# All tests, or the named steps.
+# usage: scripts/test.sh [lint|rust|python VERSION|conformance VERSION|seeds VERSION]...
+# Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.13 3.12 3.11 that are there)
+# the extension and its behaviour tests, and on the first of them also conformance and the learners' programs.
+# With CI=true a missing interpreter, tool or test suite is a failure; else it is a skip that says what to install.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+cd "$root"
+
+missing() { in_ci && fail "$*"; printf 'SKIPPED: %s\n' "$*"; }
+timed() { local start=$SECONDS; "$@"; printf -- '-- %s: %d s\n' "$*" $((SECONDS - start)); }
+
+lint() {
+    say "format, clippy, tidy"
+    if cargo fmt --version >/dev/null 2>&1; then cargo fmt --all --check; else missing "cargo fmt (rustup component add rustfmt)"; fi
+    if cargo clippy --version >/dev/null 2>&1; then
+        PYO3_PYTHON=$(find_python "$(default_version)") \
+            cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+    else
+        missing "cargo clippy (rustup component add clippy)"
+    fi
+    cargo xtask tidy
+}
+
+rust() {
+    say "Rust tests: reactor, core, xtask, loadgen"
+    cargo test --quiet --locked
+}
+
+python() {
+    scripts/build.sh "$1" dev
+    say "behaviour tests on CPython $1"
+    ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/stress
+    say "the same in debug mode"
+    PYTHONASYNCIODEBUG=1 ".venv-$1/bin/python" -X dev -m pytest -q tests/behaviour -k "ferrio and not asyncio"
+}
+
+conformance() {
+    say "CPython's own asyncio tests on ferrio, CPython $1"
+    ".venv-$1/bin/python" tests/conformance/run.py
+}
+
+seeds() {
+    say "learners' programs under python -m ferrio, CPython $1"
+    ".venv-$1/bin/python" -m pytest -q tests/seeds
+}
+
+everything() {
+    timed lint
+    timed rust
+    local version first=
+    for version in ${FERRIO_PYTHONS:-3.13 3.12 3.11}; do
+        if ! find_python "$version" >/dev/null; then
+            missing "CPython $version"
+            continue
+        fi
+        timed python "$version"
+        [ -n "$first" ] || { first=$version; timed conformance "$version"; timed seeds "$version"; }
+    done
+    [ -n "$first" ] || fail "no CPython to test with"
+    say "all passed"
+}
+
+[ $# -gt 0 ] || set -- everything
+while [ $# -gt 0 ]; do
+    case $1 in
+        everything | lint | rust) timed "$1"; shift ;;
+        python | conformance | seeds) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        *) fail "unknown step $1: see the head of this file" ;;
+    esac
+done

@@ -1,0 +1,67 @@
+"""CPython's own asyncio tests against ferrio, held to expectation files.
+
+usage: run.py [--only task|loop] [--timeout SECONDS] [-v]
+
+Runs with the interpreter that runs it. ``expect/<version>/<mode>.txt`` lists the tests that are known to fail, each with its
+reason; any other failure fails the run, and so does a listed test that passes.
+
+* task: every test of tasks and futures, with `ferrio.Task` and `ferrio.Future` in the stdlib's place.
+* loop: the suite's modules below, with `ferrio.new_event_loop` wherever the suite makes a loop.
+"""
+
+import argparse
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+LOOP_FILES = (
+    "test_futures,test_tasks,test_eager_task_factory,test_pep492,test_context,test_runners,test_taskgroups,"
+    "test_timeouts,test_waitfor,test_locks,test_queues,test_streams,test_threads,test_buffered_proto"
+)
+
+MODES = {
+    "task": ["--task-class", "ferrio:Task", "--future-class", "ferrio:Future"],
+    "loop": ["--loop", "ferrio:new_event_loop", "--files", LOOP_FILES],
+}
+
+
+def suite_is_there():
+    try:
+        return importlib.util.find_spec("test.test_asyncio") is not None
+    except ImportError:
+        return False
+
+
+def run(mode, timeout, verbose):
+    """One mode of the suite; its exit status."""
+    version = "{}.{}".format(*sys.version_info)
+    known = HERE / "expect" / version / f"{mode}.txt"
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, HERE / "cpython_suite.py", *MODES[mode]]
+        command += ["--timeout", str(timeout), "--out", f"{folder}/{mode}.json"]
+        command += ["--known-failures", known] if known.exists() else []
+        command += ["-v"] if verbose else []
+        print(f"-- {mode}", flush=True)
+        return subprocess.run(command, cwd=folder).returncode
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=MODES)
+    parser.add_argument("--timeout", type=float, default=60, help="seconds after which a test counts as hung")
+    parser.add_argument("-v", action="store_true", help="list every test that did not pass")
+    arguments = parser.parse_args()
+    if not suite_is_there():
+        print("SKIPPED: this interpreter comes without test.test_asyncio (Debian: apt-get install libpython3-testsuite)")
+        return int(os.environ.get("CI") == "true")
+    modes = [arguments.only] if arguments.only else list(MODES)
+    return max(run(mode, arguments.timeout, arguments.v) for mode in modes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Programs that learners of asyncio write, run unmodified by ``python -m ferrio``: each ends by printing OK.
+
+They live outside the checkout, in `$FERRIO_SEEDS` or ``../shared/seeds/programs``. Without them: a failure in CI, else a skip.
+"""
+
+import asyncio
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = pathlib.Path(os.environ.get("FERRIO_SEEDS") or ROOT.parent / "shared" / "seeds" / "programs")
+PATTERNS = ("s0_*.py", "s1_*.py", "s2_running.py", "s3_*.py", "s4_notes.py")
+FOUND = sorted(path for pattern in PATTERNS for path in PROGRAMS.glob(pattern))
+
+
+@pytest.fixture(autouse=True)
+def programs():
+    if not PROGRAMS.is_dir():
+        message = f"no programs in {PROGRAMS}: set FERRIO_SEEDS"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+def run(path, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "ferrio", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=120,  # seconds; only a hang takes so long
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_programs_are_all_there():
+    assert len(FOUND) >= 6, FOUND
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_it_prints_ok(path, tmp_path):
+    done = run(path, OUT=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "OK"
+
+
+@pytest.fixture
+def pictures():
+    """An aiohttp server on ferrio in a thread: its address, and the bodies it serves."""
+    from aiohttp import web
+
+    import ferrio
+
+    bodies = {f"{n}.png": os.urandom(1000 + 7001 * n) for n in range(60)}
+    ready, address = threading.Event(), []
+
+    async def serve(stop):
+        app = web.Application()
+        app.router.add_get("/{name}", lambda request: answer(bodies[request.match_info["name"]]))
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        address.append("http://127.0.0.1:%d" % site._server.sockets[0].getsockname()[1])
+        ready.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    async def answer(body):
+        return web.Response(body=body)
+
+    stop, loops = asyncio.Event(), []
+
+    async def main():
+        loops.append(asyncio.get_running_loop())
+        await serve(stop)
+
+    thread = threading.Thread(target=ferrio.run, args=(main(),))
+    thread.start()
+    assert ready.wait(60)
+    yield address[0], bodies
+    loops[0].call_soon_threadsafe(stop.set)
+    thread.join()
+
+
+def test_the_download(pictures, tmp_path):
+    address, bodies = pictures
+    urls = tmp_path / "urls"
+    urls.write_text("\n".join(f"{address}/{name}" for name in bodies))
+    out = tmp_path / "out"
+    out.mkdir()
+    done = run(PROGRAMS / "s4_download.py", URLS=str(urls), OUT=str(out))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "OK"
+    for name, body in bodies.items():
+        assert hashlib.sha256((out / name).read_bytes()).digest() == hashlib.sha256(body).digest()
