@@ -13,7 +13,9 @@ import stat
 _INTERNET = {socket.AF_INET, socket.AF_INET6}
 
 
-def check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout):
+def check_tls_arguments(
+    ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, host="given"
+):
     """asyncio's complaints about TLS arguments without TLS, then ours: TLS is not there yet."""
     if server_hostname is not None and not ssl:
         raise ValueError("server_hostname is only meaningful with ssl")
@@ -21,6 +23,8 @@ def check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdow
         raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
     if ssl_shutdown_timeout is not None and not ssl:
         raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
+    if ssl and server_hostname is None and not host:
+        raise ValueError("You must set server_hostname when using ssl without a host")
     if ssl:
         raise NotImplementedError("ferrio does not speak TLS yet: run this program on asyncio's own loop")
 
@@ -211,7 +215,7 @@ class Connecting:
         all_errors=False,
     ):
         """Connect to host:port, or take a connected `sock`: (transport, protocol). Raises OSError, ValueError."""
-        check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, host)
         if sock is not None and (host is not None or port is not None):
             raise ValueError("host/port and sock can not be specified at the same time")
         if sock is None and host is None and port is None:

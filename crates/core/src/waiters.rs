@@ -1,9 +1,10 @@
 //! A short list that is nearly always empty or of one: the callbacks of a future.
 
 /// None, one, or many, in order of arrival.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Waiters<T> {
     /// Nobody.
+    #[default]
     None,
     /// One; no allocation.
     One(T),
@@ -58,11 +59,5 @@ impl<T> Waiters<T> {
     /// All, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, T> {
         self.as_slice().iter()
-    }
-}
-
-impl<T> Default for Waiters<T> {
-    fn default() -> Self {
-        Self::None
     }
 }

@@ -116,6 +116,22 @@ impl Handle {
         first
     }
 
+    /// `cancel()`; true the first time. One made in debug mode goes on showing what it would have called.
+    fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<bool> {
+        if this.source_traceback.is_empty() || this.cancelled.replace(true) {
+            return Ok(this.mark_cancelled());
+        }
+        let shown = Own::from(this.as_any().bound(py).repr()?.into_any());
+        this.release();
+        // `_repr` finds it here: without a callback nobody takes it for an argument.
+        this.args.set(Some(shown));
+        Ok(true)
+    }
+
+    fn shown_before_cancel(&self) -> Option<Own> {
+        self.args.get().filter(|_| self.callback.is_empty())
+    }
+
     /// Runs the call for the last time: the handle lets go of it. After an error it has it again, for the report.
     #[inline]
     pub fn run_once(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
@@ -256,10 +272,11 @@ impl TimerHandle {
         )
     }
 
-    fn cancel(_py: Python<'_>, this: &Own<Self>) {
-        if this.mark_cancelled() && this.scheduled.get() {
+    fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        if Handle::cancel(py, this.base())? && this.scheduled.get() {
             this.garbage.set(this.garbage.get() + 1);
         }
+        Ok(())
     }
 
     fn compare(py: Python<'_>, this: &Own<Self>, other: &Own, op: Compare) -> PyRes<Option<bool>> {
@@ -348,9 +365,7 @@ fn handle_methods() -> Vec<Method<Handle>> {
         Method::noargs(
             c"cancel",
             c"cancel($self, /)\n--\n\nCancel the call; does nothing once it has run.",
-            |_, this: &Own<Handle>| {
-                this.mark_cancelled();
-            },
+            |py, this: &Own<Handle>| Handle::cancel(py, this).map(drop),
         ),
         Method::noargs(
             c"cancelled",
@@ -384,7 +399,7 @@ fn handle_properties() -> Vec<Property<Handle>> {
         Property::get(c"_source_traceback", |_, this: &Own<Handle>| {
             this.source_traceback.get()
         }),
-        Property::get(c"_repr", |_, _: &Own<Handle>| None::<Own>),
+        Property::get(c"_repr", |_, this: &Own<Handle>| this.shown_before_cancel()),
     ]
 }
 

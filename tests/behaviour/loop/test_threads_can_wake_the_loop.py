@@ -163,3 +163,26 @@ def test_each_thread_runs_its_own_loop(loop_factory):
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(work, range(32))) == list(range(32))
+
+
+def test_a_call_from_a_joined_thread_comes_before_what_is_scheduled_next(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        seen = []
+        for schedule in (
+            lambda: loop.call_soon(seen.append, "own"),
+            lambda: loop.call_soon_threadsafe(seen.append, "own"),
+            lambda: loop.create_task(note(seen)),
+        ):
+            thread = threading.Thread(target=loop.call_soon_threadsafe, args=(seen.append, "thread"))
+            thread.start()
+            thread.join()
+            schedule()
+            await asyncio.sleep(0)
+            assert seen == ["thread", "own"]
+            seen.clear()
+
+    async def note(seen):
+        seen.append("own")
+
+    run(main())

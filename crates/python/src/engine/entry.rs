@@ -32,10 +32,6 @@ pub enum SinkCall {
     Start,
     /// `connection_lost` and release of everything.
     ConnectionLost,
-    /// Try to read again (what stopped it was not the kernel).
-    Read,
-    /// Send what still waits.
-    Flush,
 }
 
 impl Entry {

@@ -1,6 +1,7 @@
 //! The one way into a loop from other threads.
 
 use std::any::Any as StdAny;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferrio_reactor::Waker;
@@ -12,16 +13,52 @@ use crate::handle::Handle;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct JobId(pub u64);
 
-/// What other threads send.
-pub enum Mail {
-    /// `call_soon_threadsafe`.
-    Call(SendOwn<Handle>),
-    /// A blocking job (name resolution) is done. Plain data: the pool's threads never attach to the interpreter.
-    Done(JobId, Box<dyn StdAny + Send>),
+/// A blocking job (name resolution) is done. Plain data: the pool's threads never attach to the interpreter.
+#[derive(Debug)]
+pub struct Done(pub JobId, pub Box<dyn StdAny + Send>);
+
+/// The loop is closed: nobody reads mail any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Closed;
+
+/// What is unusual about the loop now: the fast paths test "anything at all?" with one load.
+///
+/// Relaxed is enough: the mutex of the letters orders the letters, and who posts one and then makes the loop's thread go on
+/// (a future, a lock, a joined thread) has synchronised with it by that.
+#[derive(Debug, Default)]
+pub(super) struct Gate(AtomicU8);
+
+impl Gate {
+    /// `close()` has been called.
+    pub(super) const CLOSED: u8 = 1;
+    /// Debug mode: check threads and callbacks, remember where things were made.
+    pub(super) const DEBUG: u8 = 2;
+    /// There are calls from other threads: what is scheduled next stands behind them.
+    pub(super) const CALLS: u8 = 4;
+
+    #[inline]
+    pub(super) fn is_usual(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    #[inline]
+    pub(super) fn has(&self, bit: u8) -> bool {
+        self.0.load(Ordering::Relaxed) & bit != 0
+    }
+
+    pub(super) fn switch(&self, bit: u8, on: bool) {
+        if on {
+            self.0.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.0.fetch_and(!bit, Ordering::Relaxed);
+        }
+    }
 }
 
 struct Letters {
-    mail: Vec<Mail>,
+    /// `call_soon_threadsafe`, in order.
+    calls: Vec<SendOwn<Handle>>,
+    jobs: Vec<Done>,
     /// Gone once the loop is closed; its descriptor with it.
     waker: Option<Arc<Waker>>,
 }
@@ -29,12 +66,25 @@ struct Letters {
 /// A queue behind a mutex and the waker that interrupts the loop's sleep. Mail keeps its order.
 pub struct Inbox {
     letters: Mutex<Letters>,
+    gate: Gate,
 }
 
 impl Inbox {
     /// An empty inbox for the loop that sleeps on this waker.
     pub fn new(waker: Arc<Waker>) -> Self {
-        Self { letters: Mutex::new(Letters { mail: Vec::new(), waker: Some(waker) }) }
+        Self {
+            letters: Mutex::new(Letters {
+                calls: Vec::new(),
+                jobs: Vec::new(),
+                waker: Some(waker),
+            }),
+            gate: Gate::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
@@ -42,33 +92,51 @@ impl Inbox {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts mail in and wakes the loop if it sleeps; gives it back where the loop is closed.
-    pub fn post(&self, mail: Mail) -> Result<(), Mail> {
+    /// Puts a call in and wakes the loop if it sleeps; gives it back where the loop is closed.
+    pub fn post_call(&self, call: SendOwn<Handle>) -> Result<(), SendOwn<Handle>> {
         let mut letters = self.lock();
         let Some(waker) = letters.waker.clone() else {
-            return Err(mail);
+            return Err(call);
         };
-        letters.mail.push(mail);
+        letters.calls.push(call);
+        self.gate.switch(Gate::CALLS, true);
         drop(letters);
         waker.wake();
         Ok(())
     }
 
-    /// Moves all mail to the end of `out`.
-    pub fn collect(&self, out: &mut Vec<Mail>) {
-        out.append(&mut self.lock().mail);
+    /// Tells that a job is done and wakes the loop if it sleeps.
+    pub fn post_done(&self, done: Done) -> Result<(), Closed> {
+        let mut letters = self.lock();
+        let waker = letters.waker.clone().ok_or(Closed)?;
+        letters.jobs.push(done);
+        drop(letters);
+        waker.wake();
+        Ok(())
+    }
+
+    /// Takes the calls.
+    pub fn take_calls(&self) -> Vec<SendOwn<Handle>> {
+        let mut letters = self.lock();
+        self.gate.switch(Gate::CALLS, false);
+        std::mem::take(&mut letters.calls)
+    }
+
+    /// Moves the finished jobs to the end of `out`.
+    pub fn collect_jobs(&self, out: &mut Vec<Done>) {
+        out.append(&mut self.lock().jobs);
     }
 
     /// Is there nothing?
     pub fn is_empty(&self) -> bool {
-        self.lock().mail.is_empty()
+        let letters = self.lock();
+        letters.calls.is_empty() && letters.jobs.is_empty()
     }
 
     /// Refuses mail from now on and hands out what is left, to be dropped by an attached thread.
-    pub fn close(&self) -> Vec<Mail> {
-        let mut letters = self.lock();
-        letters.waker = None;
-        std::mem::take(&mut letters.mail)
+    pub fn close(&self) -> Vec<SendOwn<Handle>> {
+        self.lock().waker = None;
+        self.take_calls()
     }
 }
 

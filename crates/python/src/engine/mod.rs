@@ -33,19 +33,12 @@ use crate::ffi::{Class, GuardedCell, Own, Plain, PyRes, TypeBuilder, TypeSlot, U
 use crate::handle::TimerHandle;
 
 pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, traverse_handle};
-pub use inbox::{Inbox, JobId, Mail};
+use inbox::Gate;
+pub use inbox::{Done, Inbox, JobId};
 pub use poll::News;
 pub use schedule::extract_stack;
 use sources::Sources;
 pub use watch::Direction;
-
-/// Set in `Engine::gate`: the fast paths test "is anything unusual?" with one load.
-pub mod gate {
-    /// `close()` has been called.
-    pub const CLOSED: u8 = 1;
-    /// Debug mode: check threads and callbacks, remember where things were made.
-    pub const DEBUG: u8 = 2;
-}
 
 /// What the loop sleeps on.
 struct Kernel {
@@ -81,8 +74,6 @@ pub struct Engine {
     budget: GuardedCell<PollBudget>,
     /// One buffer that every receive goes through.
     receive_buffer: GuardedCell<Option<Box<[u8]>>>,
-    /// `gate::*`.
-    gate: Cell<u8>,
     /// The thread that runs the loop (`threading.get_ident()`), 0 while it stands still.
     thread: Cell<u64>,
     /// `stop()` was called: leave after this turn.
@@ -135,7 +126,10 @@ impl Engine {
     /// A fresh engine: one poller, one wake-up descriptor. Errors: `OSError` (EMFILE, ENFILE, ENOMEM).
     pub fn new(py: Python<'_>) -> PyRes<Self> {
         let make = || -> std::io::Result<Kernel> {
-            Ok(Kernel { poller: Poller::new()?, waker: Arc::new(Waker::new()?) })
+            Ok(Kernel {
+                poller: Poller::new()?,
+                waker: Arc::new(Waker::new()?),
+            })
         };
         let kernel = make().map_err(|e| error::os_error(py, &e))?;
         let waker = Arc::clone(&kernel.waker);
@@ -153,7 +147,6 @@ impl Engine {
             events: GuardedCell::new(Some(Events::with_capacity(256))),
             budget: GuardedCell::new(PollBudget::new()),
             receive_buffer: GuardedCell::new(None),
-            gate: Cell::new(0),
             thread: Cell::new(0),
             stopping: Cell::new(false),
             task_noted: Cell::new(false),
@@ -171,19 +164,18 @@ impl Engine {
     /// Closed?
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.gate.get() & gate::CLOSED != 0
+        self.inbox.gate().has(Gate::CLOSED)
     }
 
     /// Debug mode?
     #[inline]
     pub fn is_debug(&self) -> bool {
-        self.gate.get() & gate::DEBUG != 0
+        self.inbox.gate().has(Gate::DEBUG)
     }
 
     /// Switches debug mode.
     pub fn set_debug(&self, on: bool) {
-        let closed = self.gate.get() & gate::CLOSED;
-        self.gate.set(closed | if on { gate::DEBUG } else { 0 });
+        self.inbox.gate().switch(Gate::DEBUG, on);
     }
 
     /// The running thread's ident, 0 while the loop stands still.
@@ -227,7 +219,7 @@ impl Engine {
 
     /// Closes: drops everything scheduled and every descriptor of the loop's own. Registered descriptors of others stay open.
     pub fn shut(&self) {
-        self.gate.set(self.gate.get() | gate::CLOSED);
+        self.inbox.gate().switch(Gate::CLOSED, true);
         self.drop_everything();
         drop(self.poller.borrow_mut().take());
         drop(self.signals.take());

@@ -6,7 +6,7 @@ use ferrio_reactor::{Events, Wait as KernelWait, clock};
 use pyo3::prelude::*;
 
 use super::schedule::deadline_ns;
-use super::{Engine, Entry, Happened, Kernel, Mail, Source};
+use super::{Done, Engine, Entry, Happened, Kernel, Source};
 use crate::error;
 use crate::ffi::{Own, PyRes, runtime};
 use crate::handle::TimerHandle;
@@ -26,7 +26,7 @@ pub enum Wait {
 #[derive(Default)]
 pub struct News {
     /// Finished blocking jobs.
-    pub jobs: Vec<Mail>,
+    pub jobs: Vec<Done>,
     /// Ready descriptors.
     pub events: Vec<Happened>,
     /// Timers whose deadline has passed.
@@ -91,7 +91,8 @@ impl Engine {
         while let Some(timer) = self.timers.with(|timers| timers.pop_due(now)) {
             timer.scheduled.set(false);
             if timer.is_cancelled() {
-                self.timers.with(ferrio_core::timers::TimerHeap::note_popped_dead);
+                self.timers
+                    .with(ferrio_core::timers::TimerHeap::note_popped_dead);
                 dead.push(timer);
             } else {
                 due.push(timer);
@@ -120,7 +121,10 @@ impl Engine {
     /// Asks the kernel, collects mail and due timers into `news`; calls from other threads go to the ready queue. Lets
     /// other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
     pub fn poll(&self, py: Python<'_>, wait: Wait, news: &mut News) -> PyRes<()> {
-        let mut events = self.events.take().unwrap_or_else(|| Events::with_capacity(256));
+        let mut events = self
+            .events
+            .take()
+            .unwrap_or_else(|| Events::with_capacity(256));
         let outcome = self.ask_kernel(py, wait, &mut events);
         news.events.extend(events.iter().map(|event| Happened {
             key: event.key,
@@ -132,7 +136,8 @@ impl Engine {
         if interrupted || wait != Wait::No {
             runtime::check_signals(py)?;
         }
-        self.collect_mail(py, &mut news.jobs);
+        self.take_calls_from_mail(py);
+        self.inbox.collect_jobs(&mut news.jobs);
         let now = clock::now_ns();
         self.collect_due(now, &mut news.due);
         self.budget.with(|budget| match wait {
@@ -170,15 +175,10 @@ impl Engine {
         outcome
     }
 
-    /// Moves threadsafe calls to the ready queue; finished jobs are for the floor that knows what they wake.
-    fn collect_mail(&self, py: Python<'_>, jobs: &mut Vec<Mail>) {
-        let mut letters = Vec::new();
-        self.inbox.collect(&mut letters);
-        for letter in letters {
-            match letter {
-                Mail::Call(handle) => self.schedule_quietly(Entry::Call(handle.unwrap(py))),
-                done @ Mail::Done(..) => jobs.push(done),
-            }
+    /// Moves the calls of other threads to the ready queue.
+    pub(super) fn take_calls_from_mail(&self, py: Python<'_>) {
+        for handle in self.inbox.take_calls() {
+            self.schedule_quietly(Entry::Call(handle.unwrap(py)));
         }
     }
 

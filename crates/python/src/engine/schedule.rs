@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::{Engine, Entry, Inbox, JobId, Mail, SinkRef, gate};
+use super::{Engine, Entry, Inbox, JobId, SinkRef};
 use crate::ffi::{self, Own, PyRes, Raised, SendOwn, call};
 use crate::handle::{Handle, TimerHandle};
 use crate::names;
@@ -29,11 +29,19 @@ impl Engine {
     /// Appends to the ready queue. Errors: `RuntimeError` where the loop is closed, or in debug mode on the wrong thread.
     #[inline]
     pub fn schedule(&self, py: Python<'_>, entry: Entry) -> PyRes<()> {
-        if self.gate.get() != 0 {
-            self.check_open(py)?;
-            self.check_thread(py)?;
+        if !self.inbox().gate().is_usual() {
+            self.enter_gate(py)?;
         }
         self.ready.with(|ready| ready.push_back(entry));
+        Ok(())
+    }
+
+    /// What has to be seen to before something is scheduled: a closed loop, the wrong thread, mail that came earlier.
+    #[cold]
+    fn enter_gate(&self, py: Python<'_>) -> PyRes<()> {
+        self.check_open(py)?;
+        self.check_thread(py)?;
+        self.take_calls_from_mail(py);
         Ok(())
     }
 
@@ -71,15 +79,13 @@ impl Engine {
         args: &[Own],
         context: Option<&Own>,
     ) -> PyRes<Own<Handle>> {
-        let special = this.gate.get();
-        if special != 0 {
-            this.check_open(py)?;
-            this.check_thread(py)?;
-            check_callback(py, callback, "call_soon")?;
+        if !this.inbox().gate().is_usual() {
+            this.enter_gate(py)?;
+            this.check_callback(py, callback, "call_soon")?;
         }
         let context = context.cloned();
         let handle = Handle::new(py, this.as_any(), callback.clone(), args, context)?;
-        if special & gate::DEBUG != 0 {
+        if this.is_debug() {
             handle.source_traceback.set(Some(extract_stack(py)?));
         }
         this.ready
@@ -98,11 +104,9 @@ impl Engine {
         args: &[Own],
         context: Option<&Own>,
     ) -> PyRes<Own<TimerHandle>> {
-        let special = this.gate.get();
-        if special != 0 {
-            this.check_open(py)?;
-            this.check_thread(py)?;
-            check_callback(py, callback, function)?;
+        if !this.inbox().gate().is_usual() {
+            this.enter_gate(py)?;
+            this.check_callback(py, callback, function)?;
         }
         let context = context.cloned();
         let owner = this.as_any();
@@ -115,7 +119,7 @@ impl Engine {
             context,
             &this.garbage,
         )?;
-        if special & gate::DEBUG != 0 {
+        if this.is_debug() {
             timer.source_traceback.set(Some(extract_stack(py)?));
         }
         timer.scheduled.set(true);
@@ -123,7 +127,8 @@ impl Engine {
         Ok(timer)
     }
 
-    /// `call_soon_threadsafe`: from the loop's own thread in order with `call_soon`, from others through the inbox.
+    /// `call_soon_threadsafe`: in order with `call_soon` from the loop's own thread, and from everybody while the loop
+    /// stands still (the interpreter lock makes that look and the push one step); else through the inbox.
     pub fn call_soon_threadsafe(
         py: Python<'_>,
         this: &Own<Self>,
@@ -132,25 +137,32 @@ impl Engine {
         context: Option<&Own>,
     ) -> PyRes<Own<Handle>> {
         this.check_open(py)?;
-        if this.is_debug() {
-            check_callback(py, callback, "call_soon_threadsafe")?;
-        }
+        this.check_callback(py, callback, "call_soon_threadsafe")?;
         let handle = Handle::new(py, this.as_any(), callback.clone(), args, context.cloned())?;
         if this.is_debug() {
             handle.source_traceback.set(Some(extract_stack(py)?));
         }
-        if this.thread() == ffi::runtime::thread_ident() {
+        let runs_in = this.thread();
+        if runs_in == 0 || runs_in == ffi::runtime::thread_ident() {
+            this.take_calls_from_mail(py);
             this.schedule_quietly(Entry::Call(handle.clone()));
             return Ok(handle);
         }
-        let mail = Mail::Call(SendOwn::wrap(py, handle.clone()));
-        match this.inbox.post(mail) {
+        match this.inbox.post_call(SendOwn::wrap(py, handle.clone())) {
             Ok(()) => Ok(handle),
             Err(_returned) => Err(Raised::new::<PyRuntimeError>(py, "Event loop is closed")),
         }
     }
 
-    /// Notes who waits for a blocking job; the job posts `Mail::Done` with the number.
+    /// In debug mode: can `function` take this callback?
+    fn check_callback(&self, py: Python<'_>, callback: &Own, function: &str) -> PyRes<()> {
+        if self.is_debug() {
+            check_callback(py, callback, function)?;
+        }
+        Ok(())
+    }
+
+    /// Notes who waits for a blocking job; the job posts `Done` with the number.
     pub fn expect_job(&self, waiter: SinkRef) -> JobId {
         JobId(self.jobs.with(|jobs| jobs.insert(waiter)).0)
     }

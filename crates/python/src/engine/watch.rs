@@ -39,11 +39,15 @@ impl Engine {
         interest: Interest,
     ) -> PyRes<Key> {
         // Whoever stood there has closed the descriptor without a word, and the kernel has given the number out again.
-        let stale = self.sources.with(|sources| sources.by_fd(fd).map(|(key, _)| key));
+        let stale = self
+            .sources
+            .with(|sources| sources.by_fd(fd).map(|(key, _)| key));
         if let Some(stale) = stale {
             self.deregister(stale);
         }
-        let key = self.sources.with(|sources| sources.insert(fd, source, interest));
+        let key = self
+            .sources
+            .with(|sources| sources.insert(fd, source, interest));
         let added = match self.poller.borrow().as_ref() {
             Some(kernel) => kernel.poller.add(fd, key, interest),
             None => Ok(()),

@@ -9,7 +9,7 @@ use crate::ffi::{Args, Own, PyRes, Raised};
 use crate::handle::{Handle, TimerHandle};
 use crate::names;
 
-fn context_of<'a>(context: Option<&'a Own>) -> Option<&'a Own> {
+fn context_of(context: Option<&Own>) -> Option<&Own> {
     context.filter(|context| !context.is_none())
 }
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::{Loop, resolve, signals, turn};
-use crate::engine::{Happened, Mail, News, SinkCall, SinkRef, Source, Watcher};
+use crate::engine::{Done, Happened, News, SinkCall, SinkRef, Source, Watcher};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle};
 use crate::sock::{self, SockOperation};
@@ -12,10 +12,8 @@ use crate::transport::{listener, listener::Listener, stream, stream::StreamTrans
 /// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
 /// unseen; polling is level-triggered, so the kernel says them again.
 pub(super) fn news(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
-    for job in news.jobs.drain(..) {
-        if let Mail::Done(id, outcome) = job {
-            resolve::finished(py, this, id, outcome)?;
-        }
+    for Done(id, outcome) in news.jobs.drain(..) {
+        resolve::finished(py, this, id, outcome)?;
     }
     let mut result = Ok(());
     for event in &news.events {

@@ -7,11 +7,11 @@ use std::sync::OnceLock;
 use ferrio_reactor::Pool;
 use ferrio_reactor::net::SockAddr;
 use ferrio_reactor::resolve::{self, AddrInfo, Query, ResolveError};
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
 
 use super::Loop;
-use crate::engine::{Engine, JobId, Mail, SinkRef};
+use crate::engine::{Done, Engine, JobId, SinkRef};
 use crate::error;
 use crate::ffi::{Args, Own, Params, PyRes, Raised, call};
 use crate::future::Future;
@@ -56,8 +56,25 @@ fn number(py: Python<'_>, value: Option<&Own>) -> PyRes<i32> {
     value.map_or(Ok(0), |value| Ok(value.bound(py).extract::<i32>()?))
 }
 
-fn c_string(py: Python<'_>, bytes: Vec<u8>) -> PyRes<CString> {
-    CString::new(bytes).map_err(|_| Raised::new::<PyValueError>(py, "embedded null character"))
+/// A string for C, which ends at its first NUL, as the one that CPython's `socket` hands over.
+fn c_string(mut bytes: Vec<u8>) -> CString {
+    bytes.truncate(
+        bytes
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(bytes.len()),
+    );
+    CString::new(bytes).expect("cut at the first NUL")
+}
+
+/// Does IDNA encoding leave the name as it is? Then it is not looked up: the codec's import needs descriptors, which a
+/// program may be out of.
+fn is_plain(name: &str) -> bool {
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    name.is_ascii()
+        && labels
+            .split('.')
+            .all(|label| (1..64).contains(&label.len()))
 }
 
 /// The host as `socket.getaddrinfo` takes it: `None`, text (IDNA-encoded) or bytes.
@@ -67,15 +84,20 @@ fn host_name(py: Python<'_>, host: &Own) -> PyRes<Option<CString>> {
     }
     let host = host.bound(py);
     let bytes = if host.is_instance_of::<pyo3::types::PyString>() {
-        host.call_method1("encode", ("idna",))?
-            .extract::<Vec<u8>>()?
+        let plain = host.extract::<String>().ok().filter(|name| is_plain(name));
+        match plain {
+            Some(name) => name.into_bytes(),
+            None => host
+                .call_method1("encode", ("idna",))?
+                .extract::<Vec<u8>>()?,
+        }
     } else if host.is_instance_of::<pyo3::types::PyBytes>() {
         host.extract::<Vec<u8>>()?
     } else {
         let text = "getaddrinfo() argument 1 must be string or None";
         return Err(Raised::new::<PyTypeError>(py, text));
     };
-    c_string(py, bytes).map(Some)
+    Ok(Some(c_string(bytes)))
 }
 
 /// The service as `socket.getaddrinfo` takes it: a number, text or bytes.
@@ -94,7 +116,7 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
     } else {
         return Err(Raised::new::<PyOSError>(py, "Int or String expected"));
     };
-    c_string(py, bytes).map(Some)
+    Ok(Some(c_string(bytes)))
 }
 
 pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
@@ -144,15 +166,15 @@ fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<(Query, u32, u32)> {
         return Err(Raised::new::<PyTypeError>(py, text));
     }
     let host = items[0].bound(py).extract::<String>()?;
-    let port = items[1].bound(py).extract::<u16>()?;
+    let port = items[1].bound(py).extract::<i32>()? as u16; // CPython cuts it to 16 bits
     let extra = |index: usize| -> PyRes<u32> {
         items
             .get(index)
             .map_or(Ok(0), |item| Ok(item.bound(py).extract::<u32>()?))
     };
     let query = Query {
-        host: Some(c_string(py, host.into_bytes())?),
-        service: Some(c_string(py, port.to_string().into_bytes())?),
+        host: Some(c_string(host.into_bytes())),
+        service: Some(c_string(port.to_string().into_bytes())),
         family: 0,
         socktype: resolve::SOCK_DGRAM,
         protocol: 0,
@@ -196,7 +218,7 @@ fn submit(
     let job = Box::new(move || {
         let answer: Box<dyn StdAny + Send> = Box::new(look_up());
         // A loop closed meanwhile wants no answer.
-        let _ = inbox.post(Mail::Done(id, answer));
+        let _ = inbox.post_done(Done(id, answer));
     });
     pool().submit(job).map_err(|refused| {
         drop(engine.finish_job(id));

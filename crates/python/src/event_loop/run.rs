@@ -147,7 +147,10 @@ fn stopper(py: Python<'_>, this: &Own<Loop>) -> PyRes {
 fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Own, bool)> {
     static ENSURE: Immortal = Immortal::empty();
     static IS_FUTURE: Immortal = Immortal::empty();
-    if awaitable.cast::<Future>().is_some_and(|future| future.belongs_to(this.base())) {
+    if awaitable
+        .cast::<Future>()
+        .is_some_and(|future| future.belongs_to(this.base()))
+    {
         return Ok((awaitable.clone(), false));
     }
     if coroutine::is_native(awaitable) && this.task_factory.is_empty() {
@@ -158,7 +161,12 @@ fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Ow
     let is_future = call::truth(py, &call::call1(py, is_future, awaitable)?)?;
     let ensure = asyncio_function(py, &ENSURE, "asyncio.tasks", "ensure_future")?;
     let loop_ = this.as_any().clone();
-    let future = call::call_with(py, ensure, &[awaitable.clone()], &[(&names::LOOP, loop_)])?;
+    let future = call::call_with(
+        py,
+        ensure,
+        std::slice::from_ref(awaitable),
+        &[(&names::LOOP, loop_)],
+    )?;
     Ok((future, !is_future))
 }
 
@@ -179,7 +187,7 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, awaitable: &O
     let run = run_forever(py, this);
     let failure = run.err().map(|error| error.take(py));
     let done = || call::truth(py, &call::method(py, &future, &names::DONE, &[])?);
-    let mut consume = || -> PyRes<()> {
+    let consume = || -> PyRes<()> {
         let cancelled = call::method(py, &future, &names::CANCELLED, &[])?;
         if is_new && done()? && !call::truth(py, &cancelled)? {
             // The loop died of the task's own error: mark it as seen.

@@ -120,6 +120,7 @@ pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_
             this.signal_handlers
                 .with(|handlers| handlers.remove(&number)),
         );
+        return_wakeup_fd(py, this);
         let is_einval = error
             .value(py)
             .getattr("errno")
@@ -168,11 +169,16 @@ fn remove(py: Python<'_>, this: &Own<Loop>, number: i32) -> PyRes<bool> {
         "SIG_DFL"
     };
     signal.call_method1("signal", (number, signal.getattr(name)?))?;
+    return_wakeup_fd(py, this);
+    Ok(true)
+}
+
+/// Without handlers a loop that does not run has no use for the descriptor.
+fn return_wakeup_fd(py: Python<'_>, this: &Own<Loop>) {
     let none_left = this.signal_handlers.with(|handlers| handlers.is_empty());
     if none_left && this.thread() == 0 {
         runtime::set_wakeup_fd(py, -1);
     }
-    Ok(true)
 }
 
 fn libc_sigint(signal: &Bound<'_, PyModule>) -> PyRes<i32> {

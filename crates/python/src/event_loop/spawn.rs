@@ -51,7 +51,7 @@ fn dialect(py: Python<'_>) -> PyRes<Dialect> {
     }))
 }
 
-fn given<'a>(value: Option<&'a Own>) -> Option<&'a Own> {
+fn given(value: Option<&Own>) -> Option<&Own> {
     value.filter(|value| !value.is_none())
 }
 

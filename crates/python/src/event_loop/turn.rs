@@ -32,7 +32,9 @@ pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         // Run what is ready now; what these calls schedule belongs to the next turn.
         let ready = engine.ready_len();
         for _ in 0..ready {
-            let Some(entry) = engine.next_entry() else { break };
+            let Some(entry) = engine.next_entry() else {
+                break;
+            };
             run_or_watch(py, this, engine, entry)?;
         }
         // Then the kernel's events, then the timers that were due: asyncio's order.
@@ -68,12 +70,7 @@ fn run_due(
 }
 
 #[inline]
-fn run_or_watch(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    engine: &Own<Engine>,
-    entry: Entry,
-) -> PyRes<()> {
+fn run_or_watch(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entry) -> PyRes<()> {
     if engine.is_debug() {
         run_watched(py, this, engine, entry)
     } else {

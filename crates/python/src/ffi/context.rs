@@ -52,9 +52,3 @@ pub fn run<R>(py: Python<'_>, context: &Own, f: impl FnOnce() -> PyRes<R>) -> Py
         }
     }
 }
-
-/// Is it a `contextvars.Context`?
-pub fn is_context(object: &Own) -> bool {
-    // SAFETY: compares types.
-    unsafe { ffi::PyContext_CheckExact(object.as_ptr()) != 0 }
-}

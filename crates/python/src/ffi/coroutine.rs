@@ -4,7 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::own::{Any, Name};
-use super::{Own, PyRes, Raised, call, exception};
+use super::{Own, Raised, call, exception};
 
 static THROW: Name = Name::new("throw");
 
@@ -62,6 +62,3 @@ pub fn is_native(object: &Own) -> bool {
     // SAFETY: compares types.
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
 }
-
-/// Keeps the result of a function that may fail, for callers that must look at both sides.
-pub type Outcome = PyRes;

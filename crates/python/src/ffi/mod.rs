@@ -31,7 +31,7 @@ mod visit;
 pub use args::{Args, Params};
 pub use awaitable::Resume;
 pub(crate) use class::extends;
-pub use class::{Class, Extends, Head, Plain, TypeBuilder, TypeSlot, WithDict, WithWeakrefs};
+pub use class::{Class, Extends, Plain, TypeBuilder, TypeSlot, WithDict, WithWeakrefs};
 pub use method::{Method, Property, Returns};
 pub(crate) use own::names;
 pub use own::{Any, Immortal, Name, Own, SendOwn, Unowned};

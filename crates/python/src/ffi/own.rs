@@ -61,7 +61,7 @@ impl<T> Own<T> {
     /// # Safety
     /// `*place` is a live object of class `T` for as long as `'a`.
     #[inline]
-    pub(super) unsafe fn borrow_place<'a>(place: &'a *mut ffi::PyObject) -> &'a Self {
+    pub(super) unsafe fn borrow_place(place: &*mut ffi::PyObject) -> &Self {
         // SAFETY: `Own` is a transparent wrapper of a non-null pointer; the caller vouches for it.
         unsafe { &*std::ptr::from_ref(place).cast::<Self>() }
     }

@@ -39,7 +39,7 @@ unsafe extern "C" {
 #[inline]
 pub fn thread_ident() -> u64 {
     // SAFETY: no preconditions.
-    u64::from(unsafe { ffi::PyThread_get_thread_ident() })
+    unsafe { ffi::PyThread_get_thread_ident() }
 }
 
 /// Runs Python's signal handlers if signals have arrived (main thread only; elsewhere nothing).

@@ -60,16 +60,6 @@ impl<T: Class> TypeBuilder<T> {
         self
     }
 
-    /// `__call__`.
-    pub fn call<F, R>(mut self, _f: F) -> Self
-    where
-        F: for<'a> Fn(Python<'a>, &'a Own<T>, Args<'a>) -> R + Copy + 'static,
-        R: Returns,
-    {
-        self.raw_slot(ffi::Py_tp_call, call::<T, F, R> as *mut c_void);
-        self
-    }
-
     /// `__lt__`, `__eq__` and so on; `None` is `NotImplemented`.
     pub fn compare<F>(mut self, _f: F) -> Self
     where
@@ -129,24 +119,6 @@ where
         let this = unsafe { Own::<T>::borrow_place(&this) };
         let done = with_call_args(args, kwargs, |args| item::<F>()(py, this, args));
         if done.is_ok() { 0 } else { -1 }
-    })
-}
-
-unsafe extern "C" fn call<T: Class, F, R>(
-    this: *mut ffi::PyObject,
-    args: *mut ffi::PyObject,
-    kwargs: *mut ffi::PyObject,
-) -> *mut ffi::PyObject
-where
-    F: for<'a> Fn(Python<'a>, &'a Own<T>, Args<'a>) -> R + Copy + 'static,
-    R: Returns,
-{
-    trampoline(std::ptr::null_mut(), |py| {
-        // SAFETY: a slot of `T`'s type.
-        let this = unsafe { Own::<T>::borrow_place(&this) };
-        with_call_args(args, kwargs, |args| {
-            item::<F>()(py, this, args).into_raw(py)
-        })
     })
 }
 

@@ -51,7 +51,7 @@ pub(super) fn close(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let left = write::has_bytes(this);
     match this.change(|conn| conn.close(left)) {
         Action::Lose => lose(py, this, None),
-        _ => this.update_interest(py),
+        _ => StreamTransport::update_interest(py, this),
     }
 }
 

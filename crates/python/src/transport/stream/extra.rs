@@ -75,8 +75,14 @@ pub(super) fn python_socket(py: Python<'_>, this: &Own<StreamTransport>) -> PyRe
 
 /// The socket as programs see it: an `asyncio.trsock.TransportSocket`.
 fn socket(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<Option<Own>> {
-    let Some(socket) = python_socket(py, this)? else {
-        return Ok(None);
+    let socket = match python_socket(py, this)? {
+        Some(socket) => socket,
+        // asyncio makes the object with the transport, so a program that asks late finds a closed one.
+        None => {
+            let socket = py.import("socket")?.getattr("socket")?.call0()?;
+            socket.call_method0("close")?;
+            Own::from(socket)
+        }
     };
     let class = Own::from(py.import("asyncio.trsock")?.getattr("TransportSocket")?);
     call::call1(py, &class, &socket).map(Some)

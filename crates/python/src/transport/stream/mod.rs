@@ -27,7 +27,7 @@ use super::socket::Socket;
 use crate::engine::{Engine, Entry, SinkCall, SinkRef, Source};
 use crate::ffi::buffer::Payload;
 use crate::ffi::{
-    Class, GuardedCell, Name, Own, PyRes, Raised, Slot, TypeSlot, Visit, WithWeakrefs, context,
+    Class, GuardedCell, Name, Own, PyRes, Raised, Slot, TypeSlot, Visit, WithDict, context,
 };
 use crate::future::Future;
 use crate::names;
@@ -71,7 +71,7 @@ static STREAM_TRANSPORT: TypeSlot = TypeSlot::new();
 impl Class for StreamTransport {
     const NAME: &'static CStr = c"ferrio.StreamTransport";
     const DOC: &'static CStr = c"A TCP or unix stream connection; see asyncio.Transport.";
-    type Head = WithWeakrefs;
+    type Head = WithDict;
     const FINALIZER: bool = true;
 
     fn slot() -> &'static TypeSlot {
@@ -192,21 +192,27 @@ impl StreamTransport {
         action
     }
 
-    /// Tells the poller what we wait for now.
-    fn update_interest(&self, py: Python<'_>) -> PyRes<()> {
-        let (Some(engine), Some(key)) = (self.engine.get(), self.key.get()) else {
+    /// Tells the poller what we wait for now. While that is nothing the loop does not know the transport: one that is
+    /// paused and forgotten by everybody is finalized, with a warning.
+    fn update_interest(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        let Some(engine) = this.engine.get() else {
             return Ok(());
         };
-        let conn = self.conn.get();
-        let writable = self.blocked.get() && !conn.is_lost();
-        engine.set_interest(
-            py,
-            key,
-            Interest {
-                readable: conn.wants_bytes(),
-                writable,
-            },
-        )
+        let conn = this.conn.get();
+        let interest = Interest {
+            readable: conn.wants_bytes(),
+            writable: this.blocked.get() && !conn.is_lost(),
+        };
+        match (this.key.get(), interest == Interest::NONE) {
+            (Some(key), true) => {
+                this.key.set(None);
+                engine.deregister(key);
+                Ok(())
+            }
+            (Some(key), false) => engine.set_interest(py, key, interest),
+            (None, false) if this.fd.get() >= 0 => register(py, this, &engine, interest),
+            (None, _) => Ok(()),
+        }
     }
 
     /// Runs a protocol callback in the transport's context.
@@ -233,8 +239,6 @@ pub fn call(py: Python<'_>, this: &Own<StreamTransport>, call: SinkCall) -> PyRe
     match call {
         SinkCall::Start => begin(py, this),
         SinkCall::ConnectionLost => close::connection_lost(py, this),
-        SinkCall::Read => read::ready(py, this),
-        SinkCall::Flush => flush(py, this),
     }
 }
 
@@ -263,9 +267,8 @@ fn begin(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
             .map(drop)
     });
     report_callback(py, this, made, &names::CONNECTION_MADE)?;
-    if this.change(Conn::started) == Action::StartReading || !this.conn.get().is_closing() {
-        register(py, this)?;
-    }
+    let _interest_follows = this.change(Conn::started);
+    StreamTransport::update_interest(py, this)?;
     if let Some(waiter) = this.waiter.take() {
         if !waiter.is_done() {
             Future::set_result(py, &waiter, Own::none(py))?;
@@ -274,20 +277,14 @@ fn begin(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     Ok(())
 }
 
-fn register(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    let (Some(engine), fd) = (this.engine.get(), this.fd.get()) else {
-        return Ok(());
-    };
-    if this.key.get().is_some() || fd < 0 {
-        return this.update_interest(py);
-    }
-    let readable = this.conn.get().wants_bytes();
-    let interest = Interest {
-        readable,
-        writable: this.blocked.get(),
-    };
+fn register(
+    py: Python<'_>,
+    this: &Own<StreamTransport>,
+    engine: &Engine,
+    interest: Interest,
+) -> PyRes<()> {
     let source = Source::Stream(SinkRef(this.as_any().clone()));
-    match engine.register(py, fd, source, interest) {
+    match engine.register(py, this.fd.get(), source, interest) {
         Ok(key) => {
             this.key.set(Some(key));
             Ok(())

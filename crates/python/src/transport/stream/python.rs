@@ -60,12 +60,12 @@ fn get_write_buffer_size(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<i
 
 fn pause_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let _interest_follows = this.change(Conn::pause);
-    this.update_interest(py)
+    StreamTransport::update_interest(py, this)
 }
 
 fn resume_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let _interest_follows = this.change(Conn::resume);
-    this.update_interest(py)
+    StreamTransport::update_interest(py, this)
 }
 
 fn set_protocol(py: Python<'_>, this: &Own<StreamTransport>, protocol: &Own) -> PyRes<()> {

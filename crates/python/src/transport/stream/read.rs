@@ -102,6 +102,6 @@ fn end_of_stream(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let left = write::has_bytes(this);
     match this.change(|conn| conn.peer_eof(keep_open, left)) {
         Action::Lose => close::lose(py, this, None),
-        _ => this.update_interest(py),
+        _ => StreamTransport::update_interest(py, this),
     }
 }

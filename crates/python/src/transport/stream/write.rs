@@ -8,7 +8,7 @@ use ferrio_reactor::net;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::{StreamTransport, close, register};
+use super::{StreamTransport, close};
 use crate::engine::SinkRef;
 use crate::error;
 use crate::ffi::buffer::Payload;
@@ -83,7 +83,7 @@ fn may_write(py: Python<'_>, this: &StreamTransport, method: &str) -> PyRes<bool
     }
     let dropped = this.dropped_writes.get();
     this.dropped_writes.set(dropped.saturating_add(1));
-    if dropped + 1 >= WARN_AFTER {
+    if dropped >= WARN_AFTER {
         let logger = py.import("asyncio.log")?.getattr("logger")?;
         logger.call_method1("warning", ("socket.send() raised exception.",))?;
     }
@@ -192,12 +192,7 @@ pub fn flush(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
         Sent::All => drained(py, this),
         Sent::Blocked => {
             this.blocked.set(true);
-            // Before `Start` the descriptor is not registered yet; that takes the flag along.
-            if this.key.get().is_some() {
-                this.update_interest(py)
-            } else {
-                register(py, this)
-            }
+            StreamTransport::update_interest(py, this)
         }
         Sent::Failed(error) => send_failed(py, this, &error),
     }
@@ -214,7 +209,7 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()
         Sent::All => {
             this.blocked.set(false);
             after_drain(py, this)?;
-            this.update_interest(py)?;
+            StreamTransport::update_interest(py, this)?;
             // `resume_writing` may have written more.
             if has_bytes(this) {
                 Ok(())
