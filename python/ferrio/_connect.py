@@ -10,23 +10,9 @@ import os
 import socket
 import stat
 
+from ._tls import check_no_tls_socket, check_tls_arguments, make_tls_protocol, wait_until_made
+
 _INTERNET = {socket.AF_INET, socket.AF_INET6}
-
-
-def check_tls_arguments(
-    ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, host="given"
-):
-    """asyncio's complaints about TLS arguments without TLS, then ours: TLS is not there yet."""
-    if server_hostname is not None and not ssl:
-        raise ValueError("server_hostname is only meaningful with ssl")
-    if ssl_handshake_timeout is not None and not ssl:
-        raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
-    if ssl_shutdown_timeout is not None and not ssl:
-        raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
-    if ssl and server_hostname is None and not host:
-        raise ValueError("You must set server_hostname when using ssl without a host")
-    if ssl:
-        raise NotImplementedError("ferrio does not speak TLS yet: run this program on asyncio's own loop")
 
 
 def interleave(infos, first_family_count=1):
@@ -215,7 +201,12 @@ class Connecting:
         all_errors=False,
     ):
         """Connect to host:port, or take a connected `sock`: (transport, protocol). Raises OSError, ValueError."""
-        check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, host)
+        check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if ssl and server_hostname is None:
+            if not host:
+                raise ValueError("You must set server_hostname when using ssl without a host")
+            server_hostname = host
+        check_no_tls_socket(sock)
         if sock is not None and (host is not None or port is not None):
             raise ValueError("host/port and sock can not be specified at the same time")
         if sock is None and host is None and port is None:
@@ -228,7 +219,8 @@ class Connecting:
             sock = await self._connect_socket(
                 (host, port), family, proto, flags, local_addr, happy_eyeballs_delay, interleave, all_errors
             )
-        return await self._connected(sock, protocol_factory)
+        timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
+        return await self._connected(sock, protocol_factory, ssl, False, server_hostname, timeouts)
 
     async def _connect_socket(self, address, family, proto, flags, local_addr, delay, first, all_errors):
         infos = await resolve(self, address, family=family, proto=proto, flags=flags)
@@ -242,21 +234,22 @@ class Connecting:
             raise_all(errors, all_errors)
         return sock
 
-    async def _connected(self, sock, protocol_factory):
-        """A transport over a connected socket, after connection_made."""
+    async def _connected(self, sock, protocol_factory, context, server_side, server_hostname, timeouts):
+        """A transport over a connected socket, after connection_made and, with a TLS context, after the handshake."""
         sock.setblocking(False)
         waiter = self.create_future()
         try:
             protocol = protocol_factory()
-            transport = self._make_stream_transport(sock, protocol, waiter)
+            if context:
+                tls = make_tls_protocol(self, protocol, context, waiter, server_side, server_hostname, timeouts)
+                self._make_stream_transport(sock, tls)
+                transport = tls._app_transport
+            else:
+                transport = self._make_stream_transport(sock, protocol, waiter)
         except BaseException:
             sock.close()
             raise
-        try:
-            await waiter
-        except BaseException:
-            transport.close()
-            raise
+        await wait_until_made(transport, waiter)
         return transport, protocol
 
     async def create_unix_connection(
@@ -271,6 +264,8 @@ class Connecting:
         ssl_shutdown_timeout=None,
     ):
         """Connect to a unix stream socket: (transport, protocol). Raises OSError, ValueError."""
+        if ssl and server_hostname is None:
+            raise ValueError("you have to pass server_hostname when using ssl")
         check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
         if path is not None and sock is not None:
             raise ValueError("path and sock can not be specified at the same time")
@@ -279,15 +274,20 @@ class Connecting:
         if sock is not None:
             if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
                 raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
-            return await self._connected(sock, protocol_factory)
+        else:
+            sock = await self._connect_unix_socket(unix_path(path))
+        timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
+        return await self._connected(sock, protocol_factory, ssl, False, server_hostname, timeouts)
+
+    async def _connect_unix_socket(self, path):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
         try:
             sock.setblocking(False)
-            await self.sock_connect(sock, unix_path(path))
+            await self.sock_connect(sock, path)
         except BaseException:
             sock.close()
             raise
-        return await self._connected(sock, protocol_factory)
+        return sock
 
     async def connect_accepted_socket(
         self,
@@ -302,4 +302,6 @@ class Connecting:
         if sock.type != socket.SOCK_STREAM:
             raise ValueError(f"A Stream Socket was expected, got {sock!r}")
         check_tls_arguments(ssl, None, ssl_handshake_timeout, ssl_shutdown_timeout)
-        return await self._connected(sock, protocol_factory)
+        check_no_tls_socket(sock)
+        timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
+        return await self._connected(sock, protocol_factory, ssl, True, "", timeouts)

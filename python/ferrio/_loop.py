@@ -19,8 +19,10 @@ from asyncio.log import logger
 
 from . import _ferrio
 from ._connect import Connecting
+from ._pipes import Piping
 from ._serve import Serving, socket_files
 from ._tasks import register_loop
+from ._tls import StartingTls
 
 __all__ = ("Loop", "new_event_loop")
 
@@ -310,6 +312,8 @@ class Loop(
     SocketCalls,
     Connecting,
     Serving,
+    StartingTls,
+    Piping,
     Closing,
     _ferrio.Loop,
     asyncio.AbstractEventLoop,

@@ -14,16 +14,18 @@ import stat
 import sys
 import weakref
 
-from ._connect import check_tls_arguments, remove_stale_socket, resolve, unix_path
+from ._connect import remove_stale_socket, resolve, unix_path
+from ._tls import accepting_with_tls, check_no_tls_socket, check_tls_arguments
 
 _SERVER_TAKES_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in inspect.signature(asyncio.Server).parameters
 
 
-def make_server(loop, sockets, protocol_factory, backlog):
-    """An asyncio.Server over listening-to-be sockets."""
-    arguments = [loop, sockets, protocol_factory, None, backlog, None]
-    if _SERVER_TAKES_SHUTDOWN_TIMEOUT:
-        arguments.append(None)
+def make_server(loop, sockets, protocol_factory, context, backlog, timeouts):
+    """An asyncio.Server over listening-to-be sockets. `context`: an SSLContext or None; `timeouts`: TLS handshake and
+    shutdown, in seconds or None."""
+    arguments = [loop, sockets, protocol_factory, context, backlog, *timeouts]
+    if not _SERVER_TAKES_SHUTDOWN_TIMEOUT:
+        arguments.pop()
     return asyncio.Server(*arguments)
 
 
@@ -117,6 +119,7 @@ class Serving:
         if isinstance(ssl, bool):
             raise TypeError("ssl argument must be an SSLContext or None")
         check_tls_arguments(ssl, None, ssl_handshake_timeout, ssl_shutdown_timeout)
+        check_no_tls_socket(sock)
         if host is not None or port is not None:
             if sock is not None:
                 raise ValueError("host/port and sock can not be specified at the same time")
@@ -129,7 +132,8 @@ class Serving:
             if sock.type != socket.SOCK_STREAM:
                 raise ValueError(f"A Stream Socket was expected, got {sock!r}")
             sockets = [sock]
-        return await self._serve(sockets, protocol_factory, backlog, start_serving)
+        timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
+        return await self._serve(sockets, protocol_factory, ssl, backlog, timeouts, start_serving)
 
     async def _bind_all(self, host, port, family, flags, reuse_address, reuse_port, keep_alive):
         if host == "":
@@ -166,10 +170,10 @@ class Serving:
             raise
         return sockets
 
-    async def _serve(self, sockets, protocol_factory, backlog, start_serving):
+    async def _serve(self, sockets, protocol_factory, context, backlog, timeouts, start_serving):
         for sock in sockets:
             sock.setblocking(False)
-        server = make_server(self, sockets, protocol_factory, backlog)
+        server = make_server(self, sockets, protocol_factory, context, backlog, timeouts)
         if start_serving:
             server._start_serving()
             # asyncio gives accepted connections one turn of the loop here.
@@ -204,13 +208,30 @@ class Serving:
                 raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
         if cleanup_socket and sys.version_info >= (3, 13):
             self._remember_socket_file(sock)
-        return await self._serve([sock], protocol_factory, backlog, start_serving)
+        timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
+        return await self._serve([sock], protocol_factory, ssl, backlog, timeouts, start_serving)
 
     def _remember_socket_file(self, sock):
         path = sock.getsockname()
         if path and path[:1] not in ("\0", b"\0", 0):
             # Only the very file this socket made is removed: another server may have replaced it meanwhile.
             self._socket_files[sock] = path, os.stat(path).st_ino
+
+    def _start_serving(
+        self,
+        protocol_factory,
+        sock,
+        sslcontext=None,
+        server=None,
+        backlog=100,
+        ssl_handshake_timeout=None,
+        ssl_shutdown_timeout=None,
+    ):
+        # `asyncio.Server` calls this for each of its sockets.
+        if sslcontext:
+            timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
+            protocol_factory = accepting_with_tls(self, protocol_factory, sslcontext, timeouts)
+        super()._start_serving(protocol_factory, sock, server, backlog)
 
     def _stop_serving(self, sock):
         path, inode = self._socket_files.pop(sock, (None, None))

@@ -41,6 +41,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     task::make_types(py)?;
     transport::stream::make_types(py)?;
     transport::listener::make_types(py)?;
+    transport::pipe::make_types(py)?;
     sock::make_types(py)?;
     event_loop::make_types(py)
 }

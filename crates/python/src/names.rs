@@ -54,6 +54,7 @@ names! {
     MSG = "msg",
     NAME = "name",
     PAUSE_WRITING = "pause_writing",
+    PIPE = "pipe",
     PENDING = "PENDING",
     PORT = "port",
     PROTO = "proto",

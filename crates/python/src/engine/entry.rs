@@ -82,6 +82,8 @@ pub enum Source {
     Stream(SinkRef),
     /// A listening socket of a server.
     Listener(SinkRef),
+    /// The reading end of a pipe.
+    ReadPipe(SinkRef),
     /// `add_reader`, `add_writer` and `sock_*`.
     Watch {
         /// Called when the descriptor is readable.
@@ -96,7 +98,7 @@ impl Source {
     pub fn traverse(&self, visit: &mut Visit) {
         match self {
             Self::Waker | Self::Signals => {}
-            Self::Stream(sink) | Self::Listener(sink) => visit.own(&sink.0),
+            Self::Stream(sink) | Self::Listener(sink) | Self::ReadPipe(sink) => visit.own(&sink.0),
             Self::Watch { reader, writer } => {
                 for watcher in [reader, writer].into_iter().flatten() {
                     watcher.traverse(visit);

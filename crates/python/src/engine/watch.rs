@@ -94,7 +94,9 @@ impl Engine {
         let owner = self
             .sources
             .with(|sources| match sources.by_fd(fd)?.1.source {
-                Source::Stream(ref sink) | Source::Listener(ref sink) => Some(sink.clone()),
+                Source::Stream(ref sink)
+                | Source::Listener(ref sink)
+                | Source::ReadPipe(ref sink) => Some(sink.clone()),
                 _ => None,
             });
         match owner {

@@ -7,7 +7,8 @@ use crate::engine::{Done, Happened, News, SinkCall, SinkRef, Source, Watcher};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle};
 use crate::sock::{self, SockOperation};
-use crate::transport::{listener, listener::Listener, stream, stream::StreamTransport};
+use crate::transport::stream::StreamTransport;
+use crate::transport::{listener, listener::Listener, pipe, pipe::ReadPipeTransport, stream};
 
 /// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
 /// unseen; polling is level-triggered, so the kernel says them again.
@@ -43,6 +44,7 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
             )?;
         }
         Source::Listener(sink) => listener::ready(py, open::<Listener>(&sink))?,
+        Source::ReadPipe(sink) => pipe::ready(py, open::<ReadPipeTransport>(&sink))?,
         Source::Watch { reader, .. } => {
             if let (true, Some(reader)) = (event.readable, reader) {
                 wake(py, &reader)?;
@@ -78,7 +80,10 @@ fn wake(py: Python<'_>, watcher: &Watcher) -> PyRes<()> {
 
 /// A deferred call that a transport asked for.
 pub(super) fn sink_call(py: Python<'_>, sink: &SinkRef, call: SinkCall) -> PyRes<()> {
-    stream::call(py, open::<StreamTransport>(sink), call)
+    match sink.0.cast::<StreamTransport>() {
+        Some(stream) => stream::call(py, stream, call),
+        None => pipe::call(py, open::<ReadPipeTransport>(sink), call),
+    }
 }
 
 /// Sends what a transport has queued.

@@ -176,8 +176,13 @@ fn ground() -> Vec<Method<Loop>> {
             transports::make_stream_transport,
         ),
         Method::args(
+            c"_make_read_pipe_transport",
+            c"_make_read_pipe_transport($self, pipe, protocol, waiter=None)\n--\n\nA transport over the reading end of a pipe.",
+            transports::make_read_pipe_transport,
+        ),
+        Method::args(
             c"_start_serving",
-            c"_start_serving($self, protocol_factory, sock, sslcontext, server, backlog, /, *rest)\n--\n\nAccept connections.",
+            c"_start_serving($self, protocol_factory, sock, server, backlog, /)\n--\n\nAccept connections.",
             transports::start_serving,
         ),
         Method::one(

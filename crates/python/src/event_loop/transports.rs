@@ -10,6 +10,7 @@ use crate::future::Future;
 use crate::names;
 use crate::sock::{self, Wish};
 use crate::transport::listener::{self, Listener};
+use crate::transport::pipe::{self, ReadPipeTransport};
 use crate::transport::socket::Socket;
 use crate::transport::stream::{Beginning, StreamTransport};
 
@@ -30,37 +31,61 @@ fn given(value: Option<&Own>) -> Option<Own> {
     value.filter(|value| !value.is_none()).cloned()
 }
 
+fn own_future(py: Python<'_>, waiter: Option<&Own>) -> PyRes<Option<Own<Future>>> {
+    let Some(waiter) = given(waiter) else {
+        return Ok(None);
+    };
+    match waiter.cast::<Future>() {
+        Some(waiter) => Ok(Some(waiter.clone())),
+        None => {
+            let text = "waiter must be a future of this loop";
+            Err(Raised::new::<PyTypeError>(py, text))
+        }
+    }
+}
+
 pub(super) fn make_stream_transport(
     py: Python<'_>,
     this: &Own<Loop>,
     args: Args<'_>,
 ) -> PyRes<Own<StreamTransport>> {
     let [sock, protocol, waiter, extra, server] = args.bind(py, &MAKE_TRANSPORT)?;
-    let waiter = match given(waiter) {
-        None => None,
-        Some(waiter) => Some(waiter.cast::<Future>().cloned().ok_or_else(|| {
-            Raised::new::<PyTypeError>(py, "waiter must be a future of this loop")
-        })?),
-    };
     let begin = Beginning {
         socket: Socket::Python(sock.expect("required").clone()),
         peer: None,
         protocol: protocol.expect("required").clone(),
-        waiter,
+        waiter: own_future(py, waiter)?,
         server: given(server),
         extra: given(extra),
     };
     StreamTransport::start(py, this.base(), begin)
 }
 
-/// `(protocol_factory, sock, sslcontext, server, backlog, …)`: what `asyncio.Server` calls.
+static MAKE_READ_PIPE: Params<3> = Params {
+    function: "_make_read_pipe_transport",
+    names: [&names::PIPE, &names::PROTOCOL, &names::WAITER],
+    positional: 3,
+    required: 2,
+};
+
+pub(super) fn make_read_pipe_transport(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<ReadPipeTransport>> {
+    let [pipe, protocol, waiter] = args.bind(py, &MAKE_READ_PIPE)?;
+    let (pipe, protocol) = (pipe.expect("required"), protocol.expect("required"));
+    pipe::start(py, this.base(), pipe, protocol, own_future(py, waiter)?)
+}
+
+/// `(protocol_factory, sock, server, backlog)`.
 pub(super) fn start_serving(
     py: Python<'_>,
     this: &Own<Loop>,
     args: Args<'_>,
 ) -> PyRes<Own<Listener>> {
-    let [factory, sock, _ssl, server, backlog, ..] = args.positional() else {
-        let text = "_start_serving(protocol_factory, sock, sslcontext, server, backlog, ...)";
+    let [factory, sock, server, backlog] = args.positional() else {
+        let text = "_start_serving(protocol_factory, sock, server, backlog)";
         return Err(Raised::new::<PyTypeError>(py, text));
     };
     let backlog = backlog.bound(py).extract::<i64>()?.max(1) as usize;

@@ -4,7 +4,39 @@
 //! PROOF   tests/behaviour/network, CPython's test_streams, test_buffered_proto
 //! START   `stream/mod.rs`, then `stream/read.rs` and `stream/write.rs`
 
+use pyo3::prelude::*;
+
+use crate::engine::Engine;
+use crate::ffi::{Own, PyRes, call};
+use crate::names;
+
 pub mod listener;
+pub mod pipe;
 pub mod protocol;
 pub mod socket;
 pub mod stream;
+
+/// Tells the loop's exception handler of a transport's problem.
+fn report(
+    py: Python<'_>,
+    engine: &Own<Engine>,
+    transport: &Own,
+    protocol: &protocol::Protocol,
+    exception: &Own,
+    text: &str,
+) -> PyRes<()> {
+    let protocol = protocol.object().unwrap_or_else(|| Own::none(py));
+    let details = pyo3::types::PyDict::new(py);
+    details.set_item("message", text)?;
+    details.set_item("exception", exception.bound(py))?;
+    details.set_item("transport", transport.bound(py))?;
+    details.set_item("protocol", protocol.bound(py))?;
+    let details = Own::from(details.into_any());
+    call::method(
+        py,
+        engine.as_any(),
+        &names::CALL_EXCEPTION_HANDLER,
+        &[&details],
+    )
+    .map(drop)
+}

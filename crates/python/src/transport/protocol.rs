@@ -99,6 +99,17 @@ impl Protocol {
         }
     }
 
+    /// What is reported when the callback has raised.
+    pub fn failed_callback(
+        &self,
+        py: Python<'_>,
+        name: &'static crate::ffi::Name,
+    ) -> PyRes<String> {
+        let protocol = self.object.get().unwrap_or_else(|| Own::none(py));
+        let class = protocol.type_object(py).name()?;
+        Ok(format!("Exception in callback {class}.{}()", name.text()))
+    }
+
     /// Any other method.
     pub fn call(&self, py: Python<'_>, name: &'static crate::ffi::Name, args: &[&Own]) -> PyRes {
         let protocol = self.object.get().unwrap_or_else(|| Own::none(py));

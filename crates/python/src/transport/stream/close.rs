@@ -9,7 +9,7 @@ use super::{StreamTransport, write};
 use crate::engine::SinkCall;
 use crate::ffi::{self, Own, PyRes, call};
 use crate::names;
-use crate::transport::socket::Socket;
+use crate::transport::{self, socket::Socket};
 
 /// Since 3.12.1 a server wants to know which transport comes and goes.
 fn server_call(
@@ -143,23 +143,12 @@ pub(super) fn report(
     exception: &Own,
     text: &str,
 ) -> PyRes<()> {
-    let Some(engine) = this.engine.get() else {
-        return Ok(());
-    };
-    let protocol = this.protocol.object().unwrap_or_else(|| Own::none(py));
-    let details = pyo3::types::PyDict::new(py);
-    details.set_item("message", text)?;
-    details.set_item("exception", exception.bound(py))?;
-    details.set_item("transport", this.as_any().bound(py))?;
-    details.set_item("protocol", protocol.bound(py))?;
-    let details = Own::from(details.into_any());
-    call::method(
-        py,
-        engine.as_any(),
-        &names::CALL_EXCEPTION_HANDLER,
-        &[&details],
-    )
-    .map(drop)
+    match this.engine.get() {
+        Some(engine) => {
+            transport::report(py, &engine, this.as_any(), &this.protocol, exception, text)
+        }
+        None => Ok(()),
+    }
 }
 
 /// The finalizer: nobody holds the transport any more, and it was never closed.

@@ -313,9 +313,7 @@ fn report_callback(
         Err(error) if error.leaves_the_loop(py) => Err(error),
         Err(error) => {
             let exception = error.take(py);
-            let protocol = this.protocol.object().unwrap_or_else(|| Own::none(py));
-            let class = protocol.type_object(py).name()?;
-            let text = format!("Exception in callback {class}.{}()", name.text());
+            let text = this.protocol.failed_callback(py, name)?;
             close::report(py, this, &exception, &text)
         }
     }
