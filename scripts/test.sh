@@ -42,8 +42,8 @@ conformance() {
 }
 
 seeds() {
-    say "learners' programs under python -m ferrio, CPython $1"
-    ".venv-$1/bin/python" -m pytest -q tests/seeds
+    say "examples and learners' programs under python -m ferrio, CPython $1"
+    ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples
 }
 
 everything() {
