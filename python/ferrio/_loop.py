@@ -321,6 +321,19 @@ class Loop(
     """An asyncio event loop whose running, scheduling, tasks, futures and transports are native."""
 
     __module__ = "ferrio"
+    # In slots, so that the instance's `__dict__` is not made before a program sets an attribute of its own: until then the
+    # interpreter finds `loop.call_soon` without looking into it.
+    __slots__ = (
+        "_exception_handler",
+        "_default_executor",
+        "_executor_shutdown_called",
+        "_asyncgens",
+        "_asyncgens_shutdown_called",
+        "_origin_depth_before",
+        "_socket_files",
+        "__dict__",
+        "__weakref__",
+    )
 
     def __init__(self):
         self._exception_handler = None

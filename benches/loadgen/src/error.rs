@@ -129,17 +129,7 @@ impl fmt::Display for Error {
             Self::Stalled {
                 patience_ns,
                 unconnected,
-            } => {
-                write!(
-                    f,
-                    "nothing came for {} s: the server hangs",
-                    *patience_ns as f64 / 1e9
-                )?;
-                match unconnected {
-                    0 => Ok(()),
-                    _ => write!(f, " or does not accept ({unconnected} not established)"),
-                }
-            }
+            } => stalled(f, *patience_ns, *unconnected),
             Self::NothingMeasured => {
                 write!(
                     f,
@@ -157,6 +147,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+fn stalled(f: &mut fmt::Formatter<'_>, patience_ns: u64, unconnected: usize) -> fmt::Result {
+    let seconds = patience_ns as f64 / 1e9;
+    write!(f, "nothing came for {seconds} s: the server hangs")?;
+    match unconnected {
+        0 => Ok(()),
+        _ => write!(f, " or does not accept ({unconnected} not established)"),
+    }
+}
 
 /// What helps against an errno that says more about the machine than about the server.
 fn remedy(errno: Errno) -> &'static str {

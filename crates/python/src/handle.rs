@@ -15,8 +15,8 @@ use std::rc::Rc;
 use pyo3::prelude::*;
 
 use crate::ffi::{
-    self, Class, Compare, Method, Own, Property, PyRes, Slot, TypeBuilder, TypeSlot, Visit,
-    WithWeakrefs, call, context,
+    self, Class, Compare, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot,
+    Visit, WithWeakrefs, call, context,
 };
 use crate::names;
 
@@ -50,6 +50,7 @@ impl Class for Handle {
     const DOC: &'static CStr = c"Object returned by callback registration methods.";
     type Head = WithWeakrefs;
     const GC: bool = false;
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(3));
 
     fn slot() -> &'static TypeSlot {
         &HANDLE
@@ -242,6 +243,7 @@ impl Class for TimerHandle {
     const DOC: &'static CStr = c"Object returned by timed callback registration methods.";
     type Head = WithWeakrefs;
     const GC: bool = false;
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(4));
 
     fn slot() -> &'static TypeSlot {
         &TIMER_HANDLE

@@ -166,3 +166,22 @@ def test_after_the_loop_was_closed(loop, reported):
     del future
     gc.collect()
     assert reported.messages == ["Future exception was never retrieved"]
+
+
+def test_every_forgotten_error_is_reported_however_its_future_died(run, reported):
+    """Dead futures' memory is used again: one that the collector has finalized must not silence its successor."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(reported)
+        for number in range(50):
+            in_a_cycle, alone = loop.create_future(), loop.create_future()
+            in_a_cycle.itself = in_a_cycle
+            in_a_cycle.set_exception(ValueError(number))
+            alone.set_exception(ValueError(number))
+            del alone, in_a_cycle
+            gc.collect()
+
+    run(main())
+    assert len(reported) == 100
+    assert sorted(context["exception"].args[0] for context in reported) == sorted([*range(50)] * 2)

@@ -1,7 +1,7 @@
 //! ROOM    floor 2: the engine, the native part of a loop: ready queue, timers, fd table, inbox, poller
 //! KNOWS   ffi, names, handle, core, reactor    NEVER   tasks, futures, transports (opaque `TaskRef`, `SinkRef` only)
 //! IN      entries, deadlines, descriptors      OUT     entries to run, `Happened` events, mail
-//! PROOF   tests/behaviour (call_soon, timers, readers, threads), crates/core/tests for the parts
+//! PROOF   tests/behaviour/loop (call_soon, timers, readers, threads, fork)
 //! START   `Engine`, then `schedule.rs`, `poll.rs`; who runs the entries is `event_loop/turn.rs`
 //!
 //! Who may touch what: the thread that runs the loop, everything; other threads only `inbox`. With the interpreter lock a

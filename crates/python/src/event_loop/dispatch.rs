@@ -1,10 +1,13 @@
 //! The one match from an event to what it wakes.
 
+use std::os::fd::RawFd;
+
 use pyo3::prelude::*;
 
-use super::{Loop, resolve, signals, turn};
+use super::{Loop, resolve, signals};
 use crate::engine::{Done, Happened, News, SinkCall, SinkRef, Source, Watcher};
-use crate::ffi::{Own, PyRes};
+use crate::ffi::{Class, Own, PyRes};
+use crate::future::Future;
 use crate::handle::{self, Handle};
 use crate::sock::{self, SockOperation};
 use crate::transport::stream::StreamTransport;
@@ -14,7 +17,9 @@ use crate::transport::{listener, listener::Listener, pipe, pipe::ReadPipeTranspo
 /// unseen; polling is level-triggered, so the kernel says them again.
 pub(super) fn news(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
     for Done(id, outcome) in news.jobs.drain(..) {
-        resolve::finished(py, this, id, outcome)?;
+        if let Some(waiter) = this.finish_job(id) {
+            resolve::finished(py, open::<Future>(&waiter), outcome)?;
+        }
     }
     let mut result = Ok(());
     for event in &news.events {
@@ -48,7 +53,7 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
         Source::Watch { reader, .. } => {
             if let (true, Some(reader)) = (event.readable, reader) {
                 wake(py, &reader)?;
-                turn::flush(py, this)?;
+                flush(py, this)?;
             }
             if event.writable {
                 // The reader may have removed or replaced the writer.
@@ -62,7 +67,7 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
             }
         }
     }
-    turn::flush(py, this)
+    flush(py, this)
 }
 
 fn wake(py: Python<'_>, watcher: &Watcher) -> PyRes<()> {
@@ -86,14 +91,33 @@ pub(super) fn sink_call(py: Python<'_>, sink: &SinkRef, call: SinkCall) -> PyRes
     }
 }
 
-/// Sends what a transport has queued.
-pub(super) fn flush(py: Python<'_>, sink: &SinkRef) -> PyRes<()> {
-    stream::flush(py, open::<StreamTransport>(sink))
+/// Sends what the last callback wrote.
+#[inline]
+pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    match this.take_unflushed() {
+        None => Ok(()),
+        Some(sinks) => flush_all(py, &sinks),
+    }
+}
+
+fn flush_all(py: Python<'_>, sinks: &[SinkRef]) -> PyRes<()> {
+    for sink in sinks {
+        stream::flush(py, open::<StreamTransport>(sink))?;
+    }
+    Ok(())
+}
+
+/// Who accepts on a descriptor, if anybody does.
+pub(super) fn listener_of(this: &Own<Loop>, fd: RawFd) -> Option<Own<Listener>> {
+    match this.source_behind(fd)? {
+        Source::Listener(sink) => Some(open::<Listener>(&sink).clone()),
+        _ => None,
+    }
 }
 
 #[inline]
-fn open<T: crate::ffi::Class>(sink: &SinkRef) -> &Own<T> {
+fn open<T: Class>(sink: &SinkRef) -> &Own<T> {
     sink.0
         .cast::<T>()
-        .expect("each Source variant is made by one class only")
+        .expect("in each place where one waits, only one class does")
 }

@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyOSError, PyTypeError};
 use pyo3::prelude::*;
 
 use super::Loop;
-use crate::engine::{Done, Engine, JobId, SinkRef};
+use crate::engine::{Done, Engine, SinkRef};
 use crate::error;
 use crate::ffi::{Args, Own, Params, PyRes, Raised, call};
 use crate::future::Future;
@@ -226,20 +226,12 @@ fn submit(
     })
 }
 
-/// A job's mail has arrived.
+/// The mail of a job that `future` waits for has arrived.
 pub(super) fn finished(
     py: Python<'_>,
-    this: &Own<Loop>,
-    id: JobId,
+    future: &Own<Future>,
     outcome: Box<dyn StdAny + Send>,
 ) -> PyRes<()> {
-    let Some(waiter) = this.finish_job(id) else {
-        return Ok(());
-    };
-    let future = waiter
-        .0
-        .cast::<Future>()
-        .expect("jobs are awaited by futures");
     match outcome.downcast::<Answer>() {
         Ok(answer) => deliver(py, future, *answer),
         Err(_unknown) => Ok(()),

@@ -6,7 +6,9 @@ use pyo3::prelude::*;
 use super::{Loop, signals, turn};
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
-use crate::ffi::{Args, Immortal, Own, PyRes, Raised, call, coroutine, exception, runtime};
+use crate::ffi::{
+    Args, Immortal, Own, PyRes, Raised, call, coroutine, exception, recycle, runtime,
+};
 use crate::future::Future;
 use crate::names;
 use crate::task::Task;
@@ -83,6 +85,7 @@ fn enter(py: Python<'_>, this: &Own<Loop>) -> PyRes<Borrowed> {
     let suspended = Engine::suspend_task(py, this.base())?;
     set_running_loop(py, this.as_any())?;
     this.set_thread(runtime::thread_ident());
+    recycle::open(py);
     let wakeup = signals::borrow_wakeup_fd(py, this)?;
     Ok(Borrowed {
         asyncgen_hooks,
@@ -226,5 +229,6 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     }
     signals::remove_all(py, this)?;
     this.shut();
+    recycle::close(py);
     Ok(())
 }

@@ -3,8 +3,8 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::Loop;
-use crate::engine::{Engine, Source};
+use super::{Loop, dispatch};
+use crate::engine::Engine;
 use crate::ffi::{Args, Own, Params, PyRes, Raised, Slot};
 use crate::future::Future;
 use crate::names;
@@ -95,10 +95,8 @@ pub(super) fn start_serving(
 /// Stops accepting and closes the listening socket.
 pub(super) fn stop_serving(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRes<()> {
     let fd = Socket::fd_of(py, sock)?;
-    if let Some(Source::Listener(sink)) = this.source_behind(fd) {
-        if let Some(listener) = sink.0.cast::<Listener>() {
-            listener::stop(py, listener);
-        }
+    if let Some(listener) = dispatch::listener_of(this, fd) {
+        listener::stop(py, &listener);
     }
     crate::ffi::call::method(py, sock, &names::CLOSE, &[]).map(drop)
 }

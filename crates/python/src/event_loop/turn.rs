@@ -8,7 +8,7 @@ use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
 use super::{Loop, dispatch};
-use crate::engine::{Engine, Entry, News, SinkRef, TaskRef};
+use crate::engine::{Engine, Entry, News, TaskRef};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle, TimerHandle};
 use crate::names;
@@ -26,7 +26,7 @@ pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         if look {
             Engine::forget_task(py, engine)?;
             // What was written outside of any entry: before the run, by a finalizer, by a signal handler.
-            flush(py, this)?;
+            dispatch::flush(py, this)?;
             engine.poll(py, engine.patience(), &mut news)?;
         }
         // Run what is ready now; what these calls schedule belongs to the next turn.
@@ -92,7 +92,7 @@ fn run_entry(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entr
             dispatch::sink_call(py, &sink, sink_call)?;
         }
     }
-    flush(py, this)
+    dispatch::flush(py, this)
 }
 
 #[inline]
@@ -117,22 +117,6 @@ fn complain(py: Python<'_>, handle: &Own<Handle>, error: crate::ffi::Raised) -> 
     }
     let exception = error.take(py);
     handle::report(py, handle, exception)
-}
-
-/// Sends what the last callback wrote.
-#[inline]
-pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    match this.take_unflushed() {
-        None => Ok(()),
-        Some(sinks) => flush_all(py, &sinks),
-    }
-}
-
-fn flush_all(py: Python<'_>, sinks: &[SinkRef]) -> PyRes<()> {
-    for sink in sinks {
-        dispatch::flush(py, sink)?;
-    }
-    Ok(())
 }
 
 /// Debug mode: the same with a stopwatch.

@@ -8,7 +8,8 @@ use std::os::raw::c_void;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::class::{Class, TypeBuilder};
+use super::builder::TypeBuilder;
+use super::class::Class;
 use super::guard::trampoline;
 use super::method::item;
 use super::stop_iteration;

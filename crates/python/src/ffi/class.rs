@@ -9,15 +9,14 @@
 use std::ffi::CStr;
 use std::mem::offset_of;
 use std::os::raw::{c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::method::{Method, Property};
+use super::recycle::{self, Recycled};
 use super::visit::Visit;
-use super::{Own, PyRes, Raised};
+use super::{Own, PyRes, Raised, guard};
 
 /// What stands between the object header and the data.
 pub trait Head: Default + 'static {
@@ -91,6 +90,8 @@ pub trait Class: Sized + 'static {
     const GC: bool = true;
     /// Has it a finalizer (`__del__`)?
     const FINALIZER: bool = false;
+    /// Is the memory of dead objects kept for the next ones?
+    const RECYCLED: Option<Recycled> = None;
 
     /// Where the type object is kept.
     fn slot() -> &'static TypeSlot;
@@ -126,6 +127,11 @@ impl TypeSlot {
     /// Not made yet.
     pub const fn new() -> Self {
         Self(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    /// Fills it, once.
+    pub(super) fn fill(&self, class: Own) {
+        self.0.store(class.into_ptr().cast(), Ordering::Release);
     }
 
     #[inline]
@@ -188,7 +194,7 @@ pub(crate) use extends;
 #[repr(C)]
 pub(super) struct Object<T: Class> {
     object: ffi::PyObject,
-    head: T::Head,
+    pub(super) head: T::Head,
     data: T,
 }
 
@@ -211,10 +217,10 @@ impl<T: Class> Object<T> {
         unsafe {
             let class = T::slot().raw();
             debug_assert!(!class.is_null(), "type used before it was made");
-            let object = if T::GC {
-                ffi::PyObject_GC_New::<Self>(class)
-            } else {
-                ffi::PyObject_New::<Self>(class)
+            let object = match T::RECYCLED.and_then(recycle::take) {
+                Some(memory) => ffi::PyObject_Init(memory.as_ptr(), class).cast::<Self>(),
+                None if T::GC => ffi::PyObject_GC_New::<Self>(class),
+                None => ffi::PyObject_New::<Self>(class),
             };
             if !object.is_null() {
                 std::ptr::addr_of_mut!((*object).head).write(T::Head::default());
@@ -238,12 +244,12 @@ impl<T: Class> Object<T> {
         }
     }
 
-    unsafe extern "C" fn tp_new(
+    pub(super) unsafe extern "C" fn tp_new(
         class: *mut ffi::PyTypeObject,
         _args: *mut ffi::PyObject,
         _kwargs: *mut ffi::PyObject,
     ) -> *mut ffi::PyObject {
-        super::guard::trampoline(std::ptr::null_mut(), |py| {
+        guard::trampoline(std::ptr::null_mut(), |py| {
             let data = match T::uninitialised(py) {
                 Ok(Some(data)) => data,
                 Ok(None) => {
@@ -266,9 +272,10 @@ impl<T: Class> Object<T> {
         })
     }
 
-    unsafe extern "C" fn tp_dealloc(object: *mut ffi::PyObject) {
+    pub(super) unsafe extern "C" fn tp_dealloc(object: *mut ffi::PyObject) {
         // SAFETY: CPython calls this once, when the last reference is gone, with an object of class `T` or a subclass.
-        unsafe {
+        // A panic loses what was left to drop, which is better than the process.
+        guard::quiet((), || unsafe {
             if T::FINALIZER
                 && Self::data(object).wants_finalizer()
                 && ffi::PyObject_CallFinalizerFromDealloc(object) < 0
@@ -285,21 +292,36 @@ impl<T: Class> Object<T> {
                     ffi::PyObject_ClearWeakRefs(object);
                 }
             }
-            let data = std::ptr::addr_of_mut!((*object.cast::<Self>()).data);
-            // A panicking drop loses what was left to drop, which is better than the process.
-            let _ = catch_unwind(AssertUnwindSafe(|| data.drop_in_place()));
+            std::ptr::addr_of_mut!((*object.cast::<Self>()).data).drop_in_place();
             if let Some(offset) = T::Head::DICT {
                 let dict = Self::head_field(object, offset);
                 ffi::Py_CLEAR(dict);
             }
-            let free = (*class).tp_free.expect("a ready type has tp_free");
-            free(object.cast());
+            if !Self::recycle(object, class) {
+                let free = (*class).tp_free.expect("a ready type has tp_free");
+                free(object.cast());
+            }
             ffi::Py_DECREF(class.cast());
+        });
+    }
+
+    /// Keeps the memory of a dead object for the next one of its class. Not where the collector has finalized it: the mark
+    /// stands in its header for good, and the next object's finalizer would never be called.
+    #[inline]
+    unsafe fn recycle(object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) -> bool {
+        let Some(kind) = T::RECYCLED else {
+            return false;
+        };
+        // SAFETY: the object's header is still whole, its data is gone, nobody refers to it.
+        unsafe {
+            class == T::slot().raw()
+                && !(T::FINALIZER && ffi::PyObject_GC_IsFinalized(object) != 0)
+                && recycle::give(kind, object)
         }
     }
 
-    unsafe extern "C" fn tp_finalize(object: *mut ffi::PyObject) {
-        super::guard::trampoline((), |py| {
+    pub(super) unsafe extern "C" fn tp_finalize(object: *mut ffi::PyObject) {
+        guard::trampoline((), |py| {
             // SAFETY: object of class `T`, kept alive by the caller for the call.
             let this = unsafe { Own::<T>::borrow_place(&object) };
             if !this.wants_finalizer() {
@@ -313,25 +335,25 @@ impl<T: Class> Object<T> {
         });
     }
 
-    unsafe extern "C" fn tp_traverse(
+    pub(super) unsafe extern "C" fn tp_traverse(
         object: *mut ffi::PyObject,
         visit: ffi::visitproc,
         arg: *mut c_void,
     ) -> c_int {
-        let mut visit = Visit::new(visit, arg);
         // SAFETY: object of class `T`; heap types are visited by their instances since 3.9.
-        unsafe {
+        guard::quiet(0, || unsafe {
+            let mut visit = Visit::new(visit, arg);
             visit.pointer(ffi::Py_TYPE(object).cast());
             if let Some(offset) = T::Head::DICT {
                 visit.pointer(*Self::head_field(object, offset));
             }
             Self::data(object).traverse(&mut visit);
-        }
-        visit.outcome()
+            visit.outcome()
+        })
     }
 
-    unsafe extern "C" fn tp_clear(object: *mut ffi::PyObject) -> c_int {
-        super::guard::trampoline((), |py| {
+    pub(super) unsafe extern "C" fn tp_clear(object: *mut ffi::PyObject) -> c_int {
+        guard::trampoline((), |py| {
             // SAFETY: object of class `T`, kept alive by the collector.
             unsafe {
                 Self::data(object).clear(py);
@@ -342,154 +364,5 @@ impl<T: Class> Object<T> {
             }
         });
         0
-    }
-}
-
-/// Puts a type object together; see any `pub fn type_object` of floors 1–6.
-pub struct TypeBuilder<T: Class> {
-    slots: Vec<ffi::PyType_Slot>,
-    methods: Vec<ffi::PyMethodDef>,
-    properties: Vec<ffi::PyGetSetDef>,
-    members: Vec<ffi::PyMemberDef>,
-    base: Option<Own>,
-    subclassable: bool,
-    data: std::marker::PhantomData<T>,
-}
-
-impl<T: Class> TypeBuilder<T> {
-    /// Begins with what every class has.
-    pub fn new() -> Self {
-        let mut builder = Self {
-            slots: Vec::new(),
-            methods: Vec::new(),
-            properties: Vec::new(),
-            members: Vec::new(),
-            base: None,
-            subclassable: false,
-            data: std::marker::PhantomData,
-        };
-        builder.raw_slot(ffi::Py_tp_dealloc, Object::<T>::tp_dealloc as *mut c_void);
-        builder.raw_slot(ffi::Py_tp_new, Object::<T>::tp_new as *mut c_void);
-        builder.raw_slot(ffi::Py_tp_doc, T::DOC.as_ptr() as *mut c_void);
-        if T::GC {
-            builder.raw_slot(ffi::Py_tp_traverse, Object::<T>::tp_traverse as *mut c_void);
-            builder.raw_slot(ffi::Py_tp_clear, Object::<T>::tp_clear as *mut c_void);
-        }
-        if T::FINALIZER {
-            builder.raw_slot(ffi::Py_tp_finalize, Object::<T>::tp_finalize as *mut c_void);
-        }
-        let head = offset_of!(Object<T>, head);
-        if let Some(offset) = T::Head::DICT {
-            builder.offset_member(c"__dictoffset__", head + offset);
-            let dict = Property::<T>::raw(
-                c"__dict__",
-                ffi::PyObject_GenericGetDict,
-                ffi::PyObject_GenericSetDict,
-            );
-            builder.properties.push(dict.into_def());
-        }
-        if let Some(offset) = T::Head::WEAKREFS {
-            builder.offset_member(c"__weaklistoffset__", head + offset);
-        }
-        builder
-    }
-
-    pub(super) fn raw_slot(&mut self, slot: c_int, function: *mut c_void) {
-        self.slots.push(ffi::PyType_Slot {
-            slot,
-            pfunc: function,
-        });
-    }
-
-    fn offset_member(&mut self, name: &'static CStr, offset: usize) {
-        self.members.push(ffi::PyMemberDef {
-            name: name.as_ptr(),
-            type_code: ffi::Py_T_PYSSIZET,
-            offset: offset as ffi::Py_ssize_t,
-            flags: ffi::Py_READONLY,
-            doc: std::ptr::null(),
-        });
-    }
-
-    /// Derives from another native class (whose layout `extends!` has checked).
-    pub fn base(mut self, base: &TypeSlot, py: Python<'_>) -> Self {
-        self.base = Some(base.type_object(py));
-        self
-    }
-
-    /// Python code may derive from it.
-    pub fn subclassable(mut self) -> Self {
-        self.subclassable = true;
-        self
-    }
-
-    /// Adds methods.
-    pub fn methods(mut self, methods: impl IntoIterator<Item = Method<T>>) -> Self {
-        self.methods
-            .extend(methods.into_iter().map(Method::into_def));
-        self
-    }
-
-    /// Adds properties.
-    pub fn properties(mut self, properties: impl IntoIterator<Item = Property<T>>) -> Self {
-        self.properties
-            .extend(properties.into_iter().map(Property::into_def));
-        self
-    }
-
-    /// Makes the type and keeps it in the class's `TypeSlot`. Its tables live as long as the process.
-    pub fn build(mut self, py: Python<'_>) -> PyRes {
-        fn leak<D: Copy>(mut table: Vec<D>, end: D) -> *mut c_void {
-            table.push(end);
-            Box::leak(table.into_boxed_slice()).as_mut_ptr().cast()
-        }
-        // SAFETY: an all-zero definition is the documented end of each table.
-        let (no_method, no_property, no_member) =
-            unsafe { (std::mem::zeroed(), std::mem::zeroed(), std::mem::zeroed()) };
-        let methods = leak(std::mem::take(&mut self.methods), no_method);
-        let properties = leak(std::mem::take(&mut self.properties), no_property);
-        let members = leak(std::mem::take(&mut self.members), no_member);
-        self.raw_slot(ffi::Py_tp_methods, methods);
-        self.raw_slot(ffi::Py_tp_getset, properties);
-        self.raw_slot(ffi::Py_tp_members, members);
-        self.raw_slot(0, std::ptr::null_mut());
-        let mut flags = ffi::Py_TPFLAGS_DEFAULT;
-        if T::GC {
-            flags |= ffi::Py_TPFLAGS_HAVE_GC;
-        }
-        if self.subclassable {
-            flags |= ffi::Py_TPFLAGS_BASETYPE;
-        }
-        let mut spec = ffi::PyType_Spec {
-            name: T::NAME.as_ptr(),
-            basicsize: size_of::<Object<T>>() as c_int,
-            itemsize: 0,
-            flags: flags as _,
-            slots: self.slots.as_mut_ptr(),
-        };
-        let base = self.base.as_ref().map_or(std::ptr::null_mut(), Own::as_ptr);
-        // SAFETY: the spec and its tables are complete; tables and names live for ever.
-        let class = unsafe {
-            Own::<super::Any>::from_owned_ptr(
-                py,
-                ffi::PyType_FromSpecWithBases(&raw mut spec, base),
-            )?
-        };
-        T::slot()
-            .0
-            .store(class.clone().into_ptr().cast(), Ordering::Release);
-        Ok(class)
-    }
-}
-
-impl<T: Class> Default for TypeBuilder<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T: Class> std::fmt::Debug for TypeBuilder<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TypeBuilder({:?})", T::NAME)
     }
 }

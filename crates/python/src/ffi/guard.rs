@@ -21,6 +21,12 @@ pub(super) fn trampoline<R>(failed: R, f: impl FnOnce(Python<'_>) -> R) -> R {
     }
 }
 
+/// Runs `f` where no exception may be raised (the collector, deallocation); a panic, which has been printed, becomes `failed`.
+#[inline]
+pub(super) fn quiet<R>(failed: R, f: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or(failed)
+}
+
 #[cold]
 fn report(py: Python<'_>, panic: Box<dyn std::any::Any + Send>) {
     let text = panic

@@ -1,7 +1,7 @@
 //! ROOM    floor 0: the only place of this crate that speaks to CPython's C API and uses `unsafe`
 //! KNOWS   pyo3, pyo3-ffi                NEVER   loops, futures, sockets, any rule of asyncio
 //! IN      safe functions and plain data OUT     type objects, owned references, `Raised`
-//! PROOF   every Python test runs through it; `tests/behaviour/test_gc.py` for lifetimes
+//! PROOF   every Python test runs through it; `tests/stress/test_nothing_grows.py` for lifetimes
 //! START   `class.rs` (what a native type is), then `own.rs`, `slot.rs`
 //!
 //! Invariants the rest of the crate relies on:
@@ -12,6 +12,7 @@
 mod args;
 mod awaitable;
 pub mod buffer;
+mod builder;
 pub mod call;
 mod class;
 pub mod context;
@@ -22,6 +23,7 @@ mod guard;
 mod method;
 mod own;
 mod raised;
+pub mod recycle;
 pub mod runtime;
 mod slot;
 mod slots;
@@ -30,12 +32,14 @@ mod visit;
 
 pub use args::{Args, Params};
 pub use awaitable::Resume;
+pub use builder::TypeBuilder;
 pub(crate) use class::extends;
-pub use class::{Class, Extends, Plain, TypeBuilder, TypeSlot, WithDict, WithWeakrefs};
+pub use class::{Class, Extends, Plain, TypeSlot, WithDict, WithWeakrefs};
 pub use method::{Method, Property, Returns};
 pub(crate) use own::names;
 pub use own::{Any, Immortal, Name, Own, SendOwn, Unowned};
 pub use raised::{PyRes, Raised};
+pub use recycle::Recycled;
 pub use slot::{GuardedCell, Slot};
 pub use slots::Compare;
 pub use stop_iteration::release as release_stop_iteration;

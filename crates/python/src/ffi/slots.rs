@@ -6,7 +6,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::args::Args;
-use super::class::{Class, TypeBuilder};
+use super::builder::TypeBuilder;
+use super::class::Class;
 use super::guard::trampoline;
 use super::method::{Returns, item};
 use super::own::Any;

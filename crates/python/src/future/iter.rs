@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use super::result::Outcome;
 use super::{Future, State};
 use crate::ffi::{
-    Args, Class, Method, Own, Plain, PyRes, Raised, Resume, Slot, TypeBuilder, TypeSlot, Visit,
-    call, exception, release_stop_iteration,
+    Args, Class, Method, Own, Plain, PyRes, Raised, Recycled, Resume, Slot, TypeBuilder, TypeSlot,
+    Visit, call, exception, release_stop_iteration,
 };
 
 /// The iterator behind `await future`. Followed by the cycle collector: an abandoned task holds its coroutine, the
@@ -25,6 +25,7 @@ impl Class for FutureIter {
     const NAME: &'static CStr = c"ferrio._ferrio.FutureIter";
     const DOC: &'static CStr = c"The iterator of a future.";
     type Head = Plain;
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(1));
 
     fn slot() -> &'static TypeSlot {
         &FUTURE_ITER

@@ -1,7 +1,7 @@
 //! ROOM    floor 3: `Future`, a result that is not there yet
 //! KNOWS   ffi, names, handle, engine, core::waiters    NEVER   tasks (opaque `TaskRef` only), the event loop's class
 //! IN      a result, an exception, a cancellation       OUT     entries in the ready queue, one for each waiter
-//! PROOF   tests/behaviour/test_futures.py, CPython's test_futures in Task/Future mode
+//! PROOF   tests/behaviour/futures, CPython's test_futures in Task/Future mode
 //! START   `Future`, then `result.rs` (the only transitions), `callbacks.rs` (who is told)
 //!
 //! States: Pending → Finished (`set_result`, `set_exception`) or Cancelled (`cancel`), once. Every transition lives in
@@ -21,8 +21,8 @@ use pyo3::prelude::*;
 
 use crate::engine::{Engine, TaskRef, extract_stack};
 use crate::ffi::{
-    Args, Class, GuardedCell, Immortal, Own, Params, PyRes, Raised, Slot, TypeSlot, Visit,
-    WithDict, call,
+    Args, Class, GuardedCell, Immortal, Own, Params, PyRes, Raised, Recycled, Slot, TypeSlot,
+    Visit, WithDict, call,
 };
 use crate::names;
 
@@ -89,6 +89,7 @@ impl Class for Future {
         c"Future(*, loop=None)\n--\n\nA result that is not there yet; see asyncio.Future.";
     type Head = WithDict;
     const FINALIZER: bool = true;
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(0));
 
     fn slot() -> &'static TypeSlot {
         &FUTURE

@@ -1,7 +1,7 @@
 //! ROOM    floor 4: `loop.sock_*`
 //! KNOWS   floors 0–3, reactor::net      NEVER   the event loop's class
 //! IN      a Python socket and a wish    OUT     a future of the result
-//! PROOF   tests/behaviour/network/test_sock_calls.py, CPython's test_sock_lowlevel
+//! PROOF   tests/behaviour/network/test_sock_methods.py, CPython's test_sock_lowlevel
 //! START   `begin`, then `SockOperation::attempt`
 //!
 //! Try the call first; only where the kernel refuses is the descriptor watched and the call tried again when it is ready.

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::{Task, python, step, wait};
+use super::{Task, step, wait};
 use crate::ffi::{Own, PyRes, call, current_task, exception};
 use crate::names;
 
@@ -61,9 +61,4 @@ pub(super) fn foreign_step(py: Python<'_>, this: &Own<Task>, error: Option<&Own>
 pub(super) fn foreign_wakeup(py: Python<'_>, this: &Own<Task>, future: &Own) -> PyRes<()> {
     let error = step::error_of(py, future)?;
     foreign_step(py, this, error.as_ref())
-}
-
-/// How `Future._callbacks` shows a waiting task.
-pub(super) fn wakeup_of(py: Python<'_>, task: &Own) -> PyRes {
-    python::wakeup_function(py, task.cast::<Task>().expect("only tasks wait natively"))
 }

@@ -1,15 +1,17 @@
 //! ROOM    floor 3: `Task`, a coroutine driven by a loop
 //! KNOWS   ffi, names, engine, future    NEVER   the event loop's class
 //! IN      steps and wake-ups from `turn`    OUT     entries in the ready queue, outcomes in its own future
-//! PROOF   tests/behaviour/test_tasks.py, CPython's test_tasks in Task/Future mode
+//! PROOF   tests/behaviour/tasks, CPython's test_tasks in Task/Future mode
 //! START   `step.rs`: one step; then `wait.rs`: what the coroutine may yield
 //!
 //! A task is in one of three places: in the ready queue (`Entry::Step` or `Wake`), among the waiters of `fut_waiter`, or
 //! running. On a loop of ours a step or wake-up is one two-word entry; on a foreign loop it is `call_soon` of a bound function.
 //! Running task: noted through `Engine::note_task`; a run inside a step suspends and restores the note.
 
+mod arguments;
 mod cancel;
 mod eager;
+mod functions;
 mod python;
 mod step;
 mod wait;
@@ -22,7 +24,9 @@ use ferrio_core::slab::SlabKey;
 use pyo3::prelude::*;
 
 use crate::engine::{Engine, Entry, TaskRef};
-use crate::ffi::{self, Class, Own, PyRes, Slot, TypeSlot, Unowned, Visit, WithDict, context};
+use crate::ffi::{
+    self, Class, Own, PyRes, Recycled, Slot, TypeSlot, Unowned, Visit, WithDict, context,
+};
 use crate::future::Future;
 
 pub use python::make_types;
@@ -60,6 +64,7 @@ impl Class for Task {
     const DOC: &'static CStr = c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine driven by a loop; see asyncio.Task.";
     type Head = WithDict;
     const FINALIZER: bool = true;
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(2));
 
     fn slot() -> &'static TypeSlot {
         &TASK
@@ -142,7 +147,7 @@ impl Task {
         context: Option<&Own>,
         eager_start: bool,
     ) -> PyRes<Own<Self>> {
-        python::check_coroutine(py, coro)?;
+        arguments::check_coroutine(py, coro)?;
         let data = Self::around(Future::pending(py, engine)?);
         data.coro.set(Some(coro.clone()));
         data.take_name(py, name)?;
@@ -160,7 +165,7 @@ impl Task {
             None => self
                 .number
                 .set(LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1),
-            Some(name) => self.name.set(Some(python::name_text(py, name)?)),
+            Some(name) => self.name.set(Some(arguments::name_text(py, name)?)),
         }
         Ok(())
     }

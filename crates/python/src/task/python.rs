@@ -1,102 +1,14 @@
 //! What Python sees of a task.
 
-use pyo3::exceptions::{
-    PyAttributeError, PyKeyboardInterrupt, PyRuntimeError, PySystemExit, PyTypeError,
-};
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::{Task, cancel, eager};
-use crate::ffi::call::FunctionCell;
+use super::{Task, arguments, cancel, eager, functions};
 use crate::ffi::{
     Args, Class, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder, call,
-    coroutine,
 };
 use crate::future::{Future, asyncio_class, cancel_argument, context_or_copy, set_wakeup_of};
 use crate::names;
-
-/// Is the exception one of the two that leave the loop?
-pub(super) fn leaves_the_loop(py: Python<'_>, exception: &Own) -> bool {
-    let exception = exception.bound(py);
-    exception.is_instance_of::<PyKeyboardInterrupt>() || exception.is_instance_of::<PySystemExit>()
-}
-
-/// `TypeError` where it is no coroutine in asyncio's sense.
-#[inline]
-pub(super) fn check_coroutine(py: Python<'_>, coro: &Own) -> PyRes<()> {
-    if coroutine::is_native(coro) {
-        Ok(())
-    } else {
-        check_other_coroutine(py, coro)
-    }
-}
-
-#[cold]
-fn check_other_coroutine(py: Python<'_>, coro: &Own) -> PyRes<()> {
-    static IS_COROUTINE: Immortal = Immortal::empty();
-    let import = || {
-        Ok(Own::from(
-            py.import("asyncio.coroutines")?.getattr("iscoroutine")?,
-        ))
-    };
-    let answer = call::call1(py, IS_COROUTINE.get_or_init(py, import)?, coro)?;
-    if call::truth(py, &answer)? {
-        return Ok(());
-    }
-    let shown = coro.bound(py).repr()?;
-    Err(Raised::new::<PyTypeError>(
-        py,
-        format!("a coroutine was expected, got {shown}"),
-    ))
-}
-
-/// A task's name is an exact `str`.
-pub(super) fn name_text(py: Python<'_>, name: &Own) -> PyRes {
-    if name
-        .bound(py)
-        .is_exact_instance_of::<pyo3::types::PyString>()
-    {
-        return Ok(name.clone());
-    }
-    Ok(Own::from(name.bound(py).str()?.into_any()))
-}
-
-/// The task's context; a cleared task answers with a copy of the current one.
-pub(super) fn context_of(py: Python<'_>, this: &Own<Task>) -> Own {
-    this.context
-        .get()
-        .or_else(|| context_or_copy(py, None).ok())
-        .unwrap_or_else(|| Own::none(py))
-}
-
-/// What a foreign loop is given to run the next step.
-pub(super) fn step_function(py: Python<'_>, this: &Own<Task>) -> PyRes {
-    static STEP: FunctionCell = FunctionCell::new(c"TaskStepMethWrapper");
-    call::bound_function(
-        py,
-        this,
-        &STEP,
-        |py: Python<'_>, this: &Own<Task>, args: Args<'_>| {
-            eager::foreign_step(py, this, args.positional().first())
-        },
-    )
-}
-
-/// What a foreign future is given to wake the task.
-pub(super) fn wakeup_function(py: Python<'_>, this: &Own<Task>) -> PyRes {
-    static WAKEUP: FunctionCell = FunctionCell::new(c"task_wakeup");
-    call::bound_function(
-        py,
-        this,
-        &WAKEUP,
-        |py: Python<'_>, this: &Own<Task>, args: Args<'_>| match args.positional() {
-            [future] => eager::foreign_wakeup(py, this, future),
-            _ => {
-                let text = "task_wakeup() takes exactly one argument";
-                Err(Raised::new::<PyTypeError>(py, text))
-            }
-        },
-    )
-}
 
 static INIT: Params<5> = Params {
     function: "Task",
@@ -120,7 +32,7 @@ fn init(py: Python<'_>, this: &Own<Task>, args: Args<'_>) -> PyRes<()> {
     }
     this.unlist();
     this.initialise(py, loop_)?;
-    if let Err(error) = check_coroutine(py, coro) {
+    if let Err(error) = arguments::check_coroutine(py, coro) {
         // Half-made: nothing to complain about when it dies.
         this.log_destroy_pending.set(false);
         return Err(error);
@@ -208,7 +120,7 @@ fn methods() -> Vec<Method<Task>> {
             c"set_name",
             c"set_name($self, value, /)\n--\n\nName it; the value is converted to str.",
             |py, this: &Own<Task>, name: &Own| -> PyRes<()> {
-                this.name.set(Some(name_text(py, name)?));
+                this.name.set(Some(arguments::name_text(py, name)?));
                 Ok(())
             },
         ),
@@ -288,7 +200,11 @@ fn properties() -> Vec<Property<Task>> {
 
 /// Makes the type.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
-    set_wakeup_of(eager::wakeup_of);
+    set_wakeup_of(functions::wakeup_of);
+    functions::set_entrances(functions::Entrances {
+        step: eager::foreign_step,
+        wakeup: eager::foreign_wakeup,
+    });
     TypeBuilder::<Task>::new()
         .base(Future::slot(), py)
         .init(init)

@@ -1,8 +1,9 @@
 //! One step of a task.
 
+use pyo3::exceptions::{PyKeyboardInterrupt, PySystemExit};
 use pyo3::prelude::*;
 
-use super::{Task, python, wait};
+use super::{Task, wait};
 use crate::engine::Engine;
 use crate::ffi::{Own, PyRes, Raised, call, context, coroutine, current_task, exception};
 use crate::future::{Future, Outcome, cancelled_error_class, invalid_state};
@@ -207,10 +208,16 @@ fn failed(py: Python<'_>, this: &Own<Task>, exception: Own) -> PyRes<()> {
         return Future::cancel(py, this.base(), None).map(drop);
     }
     Future::set_exception(py, this.base(), exception.clone())?;
-    let leaves = python::leaves_the_loop(py, &exception);
+    let leaves = leaves_the_loop(py, &exception);
     if leaves {
         Err(exception::restore(py, exception))
     } else {
         Ok(())
     }
+}
+
+/// Is the exception one of the two that leave the loop?
+fn leaves_the_loop(py: Python<'_>, exception: &Own) -> bool {
+    let exception = exception.bound(py);
+    exception.is_instance_of::<PyKeyboardInterrupt>() || exception.is_instance_of::<PySystemExit>()
 }

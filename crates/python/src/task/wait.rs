@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{Task, cancel, python};
+use super::{Task, cancel, functions};
 use crate::engine::{Engine, Entry, TaskRef};
 use crate::ffi::{Immortal, Own, PyRes, Raised, call};
 use crate::future::Future;
@@ -48,8 +48,8 @@ fn on_future(py: Python<'_>, this: &Own<Task>, future: &Own<Future>, what: &Own)
         this.fut_waiter.set(Some(what.clone()));
         Future::add_task(py, future, TaskRef(this.as_any().clone()))?;
     } else {
-        let wakeup = python::wakeup_function(py, this)?;
-        Future::add_callback(py, future, wakeup, python::context_of(py, this))?;
+        let wakeup = functions::wakeup_function(py, this)?;
+        Future::add_callback(py, future, wakeup, functions::context_of(py, this))?;
         this.fut_waiter.set(Some(what.clone()));
     }
     if this.must_cancel.get() {
@@ -77,8 +77,8 @@ pub(super) fn soon(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
 
 /// `loop.call_soon(step[, error], context=context)`: on foreign loops, and for errors.
 pub(super) fn call_soon(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
-    let step = python::step_function(py, this)?;
-    let context = python::context_of(py, this);
+    let step = functions::step_function(py, this)?;
+    let context = functions::context_of(py, this);
     let mut args = vec![step];
     args.extend(error);
     if let Some(engine) = this.engine() {
@@ -135,8 +135,8 @@ fn on_stranger(py: Python<'_>, this: &Own<Task>, what: Own) -> PyRes<()> {
     }
     call::set_attribute(py, &what, &names::FUTURE_BLOCKING, &Own::bool(py, false))?;
     let add = call::attribute(py, &what, &names::ADD_DONE_CALLBACK)?;
-    let wakeup = python::wakeup_function(py, this)?;
-    let context = python::context_of(py, this);
+    let wakeup = functions::wakeup_function(py, this)?;
+    let context = functions::context_of(py, this);
     call::call_with(py, &add, &[wakeup], &[(&names::CONTEXT, context)])?;
     this.fut_waiter.set(Some(what.clone()));
     if this.must_cancel.get() {

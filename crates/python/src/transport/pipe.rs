@@ -77,12 +77,13 @@ impl Class for ReadPipeTransport {
     }
 
     fn finalize(py: Python<'_>, this: &Own<Self>) {
-        let warned = this.as_any().bound(py).repr().map(|shown| {
+        let shown = this.as_any().bound(py).repr().map_err(Into::into);
+        let warned = shown.and_then(|shown| {
             let text = format!("unclosed transport {shown}");
             exception::resource_warning(py, this.as_any(), &text)
         });
         let closed = release(py, this);
-        if let Err(error) = warned.map_err(Into::into).flatten().and(closed) {
+        if let Err(error) = warned.and(closed) {
             error.write_unraisable(py, Some(this.as_any()));
         }
     }

@@ -1,15 +1,13 @@
 //! The end of a connection.
 
-use ferrio_core::conn::{Action, Conn};
+use ferrio_core::conn::Action;
 use ferrio_reactor::net;
-use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
-use super::{StreamTransport, write};
-use crate::engine::SinkCall;
+use super::{StreamTransport, loss, write};
 use crate::ffi::{self, Own, PyRes, call};
 use crate::names;
-use crate::transport::{self, socket::Socket};
+use crate::transport::socket::Socket;
 
 /// Since 3.12.1 a server wants to know which transport comes and goes.
 fn server_call(
@@ -50,28 +48,9 @@ pub(super) fn close(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     write::flush(py, this)?;
     let left = write::has_bytes(this);
     match this.change(|conn| conn.close(left)) {
-        Action::Lose => lose(py, this, None),
+        Action::Lose => loss::lose(py, this, None),
         _ => StreamTransport::update_interest(py, this),
     }
-}
-
-/// `abort()` and errors: at once.
-pub(super) fn force(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
-    match this.change(Conn::force) {
-        Action::Lose => lose(py, this, error),
-        _ => Ok(()),
-    }
-}
-
-/// Stops listening to the kernel and schedules `connection_lost`.
-pub(super) fn lose(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
-    write::discard(this);
-    if let (Some(engine), Some(key)) = (this.engine.get(), this.key.take()) {
-        engine.deregister(key);
-    }
-    this.dropped_writes.set(1);
-    this.error.set(error);
-    this.later(py, this, SinkCall::ConnectionLost)
 }
 
 /// `connection_lost`, then the descriptor.
@@ -112,43 +91,6 @@ fn release(py: Python<'_>, this: &StreamTransport) -> PyRes<()> {
         Socket::Gone => {}
     }
     Ok(())
-}
-
-/// An error that ends the connection: system errors are everyday life, others are reported.
-pub(super) fn fatal(
-    py: Python<'_>,
-    this: &Own<StreamTransport>,
-    exception: Own,
-    text: &str,
-) -> PyRes<()> {
-    if !exception.bound(py).is_instance_of::<PyOSError>() {
-        report(py, this, &exception, text)?;
-    } else if this
-        .engine
-        .peek(|engine| engine.is_some_and(|engine| engine.is_debug()))
-    {
-        let logger = py.import("asyncio.log")?.getattr("logger")?;
-        let kwargs = pyo3::types::PyDict::new(py);
-        kwargs.set_item("exc_info", exception.bound(py))?;
-        let args = ("%r: %s", this.as_any().bound(py), text);
-        logger.getattr("debug")?.call(args, Some(&kwargs))?;
-    }
-    force(py, this, Some(exception))
-}
-
-/// Tells the loop's exception handler.
-pub(super) fn report(
-    py: Python<'_>,
-    this: &Own<StreamTransport>,
-    exception: &Own,
-    text: &str,
-) -> PyRes<()> {
-    match this.engine.get() {
-        Some(engine) => {
-            transport::report(py, &engine, this.as_any(), &this.protocol, exception, text)
-        }
-        None => Ok(()),
-    }
 }
 
 /// The finalizer: nobody holds the transport any more, and it was never closed.

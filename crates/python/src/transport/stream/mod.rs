@@ -1,4 +1,8 @@
-//! `StreamTransport`: a TCP or unix stream connection.
+//! ROOM    floor 4: `StreamTransport`, a TCP or unix stream connection
+//! KNOWS   floors 0–3, transport::{protocol, socket}, core, reactor::net    NEVER   listeners, the event loop's class
+//! IN      readiness and flushes from `dispatch`, calls from Python       OUT     protocol callbacks, bytes to the kernel
+//! PROOF   tests/behaviour/network, CPython's test_streams, test_buffered_proto
+//! START   `StreamTransport`, then `read.rs` and `write.rs`; how it ends: `loss.rs`, then `close.rs`
 //!
 //! Registered once, level-triggered, for reading; for writing only while the kernel has refused bytes. Written bytes wait in
 //! `queue` until the callback that wrote them has returned (`flush`), so a hundred small writes are one `writev`. They go out
@@ -7,6 +11,7 @@
 
 mod close;
 mod extra;
+mod loss;
 mod python;
 mod read;
 mod write;
@@ -229,7 +234,7 @@ impl StreamTransport {
         match done {
             Ok(()) => Ok(()),
             Err(error) if error.leaves_the_loop(py) => Err(error),
-            Err(error) => close::fatal(py, this, error.take(py), text),
+            Err(error) => loss::fatal(py, this, error.take(py), text),
         }
     }
 }
@@ -291,7 +296,7 @@ fn register(
         }
         Err(error) => {
             let exception = error.take(py);
-            close::fatal(
+            loss::fatal(
                 py,
                 this,
                 exception,
@@ -314,7 +319,7 @@ fn report_callback(
         Err(error) => {
             let exception = error.take(py);
             let text = this.protocol.failed_callback(py, name)?;
-            close::report(py, this, &exception, &text)
+            loss::report(py, this, &exception, &text)
         }
     }
 }

@@ -4,7 +4,7 @@ use ferrio_core::conn::Conn;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::{StreamTransport, close, engine_of, extra, write};
+use super::{StreamTransport, close, engine_of, extra, loss, write};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
 use crate::future::asyncio_class;
 use crate::names;
@@ -73,7 +73,7 @@ fn set_protocol(py: Python<'_>, this: &Own<StreamTransport>, protocol: &Own) -> 
 }
 
 fn force_close(py: Python<'_>, this: &Own<StreamTransport>, error: &Own) -> PyRes<()> {
-    close::force(py, this, (!error.is_none()).then(|| error.clone()))
+    loss::force(py, this, (!error.is_none()).then(|| error.clone()))
 }
 
 static FATAL_ERROR: Params<2> = Params {
@@ -89,7 +89,7 @@ fn fatal_error(py: Python<'_>, this: &Own<StreamTransport>, args: Args<'_>) -> P
         Some(message) => message.bound(py).extract::<String>()?,
         None => "Fatal error on transport".to_owned(),
     };
-    close::fatal(
+    loss::fatal(
         py,
         this,
         exception.expect("bind checks what is required").clone(),
@@ -177,7 +177,7 @@ fn living() -> Vec<Method<StreamTransport>> {
         Method::noargs(
             c"abort",
             c"abort($self, /)\n--\n\nClose at once; what was not sent is lost.",
-            |py, this: &Own<StreamTransport>| close::force(py, this, None),
+            |py, this: &Own<StreamTransport>| loss::force(py, this, None),
         ),
         Method::noargs(
             c"is_closing",

@@ -7,7 +7,7 @@ use ferrio_reactor::net;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{StreamTransport, close, write};
+use super::{StreamTransport, loss, write};
 use crate::error;
 use crate::ffi::buffer::{self, View};
 use crate::ffi::{Own, PyRes, Raised, call};
@@ -51,7 +51,7 @@ fn failed(py: Python<'_>, this: &Own<StreamTransport>, error: &std::io::Error) -
         return Ok(());
     }
     let exception = error::os_error_object(py, error)?;
-    close::fatal(py, this, exception, "Fatal read error on socket transport")
+    loss::fatal(py, this, exception, "Fatal read error on socket transport")
 }
 
 /// `BufferedProtocol`: the kernel writes where the protocol says.
@@ -101,7 +101,7 @@ fn end_of_stream(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     write::flush(py, this)?;
     let left = write::has_bytes(this);
     match this.change(|conn| conn.peer_eof(keep_open, left)) {
-        Action::Lose => close::lose(py, this, None),
+        Action::Lose => loss::lose(py, this, None),
         _ => StreamTransport::update_interest(py, this),
     }
 }

@@ -8,7 +8,7 @@ use ferrio_reactor::net;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::{StreamTransport, close};
+use super::{StreamTransport, loss};
 use crate::engine::SinkRef;
 use crate::error;
 use crate::ffi::buffer::Payload;
@@ -142,7 +142,7 @@ fn tell(py: Python<'_>, this: &Own<StreamTransport>, flow: Flow) -> PyRes<()> {
         Err(error) if !error.leaves_the_loop(py) => {
             let exception = error.take(py);
             let text = format!("protocol.{}() failed", name.text());
-            close::report(py, this, &exception, &text)
+            loss::report(py, this, &exception, &text)
         }
         done => done,
     }
@@ -222,7 +222,7 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()
 
 fn send_failed(py: Python<'_>, this: &Own<StreamTransport>, error: &std::io::Error) -> PyRes<()> {
     let exception = error::os_error_object(py, error)?;
-    close::fatal(py, this, exception, "Fatal write error on socket transport")
+    loss::fatal(py, this, exception, "Fatal write error on socket transport")
 }
 
 /// Nothing waits any more: what was to come after the last byte comes now.
@@ -231,7 +231,7 @@ fn drained(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     match this.change(Conn::drained) {
         Action::Nothing => Ok(()),
         Action::ShutdownWrite => shutdown(py, this),
-        _ => close::lose(py, this, None),
+        _ => loss::lose(py, this, None),
     }
 }
 
@@ -252,14 +252,6 @@ fn shutdown(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
         Err(error) if error.kind() == ErrorKind::NotConnected => Ok(()),
         Err(error) => Err(error::os_error(py, &error)),
     }
-}
-
-/// Lets go of what was not sent.
-pub(super) fn discard(this: &StreamTransport) {
-    let mut dropped = Vec::new();
-    this.queue.with(|queue| queue.clear(&mut dropped));
-    drop(dropped);
-    this.blocked.set(false);
 }
 
 /// `set_write_buffer_limits(high, low)`.

@@ -1,0 +1,74 @@
+//! A connection is given up: at once, or because of an error.
+
+use ferrio_core::conn::{Action, Conn};
+use pyo3::exceptions::PyOSError;
+use pyo3::prelude::*;
+
+use super::StreamTransport;
+use crate::engine::SinkCall;
+use crate::ffi::{Own, PyRes};
+use crate::transport;
+
+/// `abort()` and errors: at once.
+pub(super) fn force(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
+    match this.change(Conn::force) {
+        Action::Lose => lose(py, this, error),
+        _ => Ok(()),
+    }
+}
+
+/// Stops listening to the kernel and schedules `connection_lost`.
+pub(super) fn lose(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
+    discard(this);
+    if let (Some(engine), Some(key)) = (this.engine.get(), this.key.take()) {
+        engine.deregister(key);
+    }
+    this.dropped_writes.set(1);
+    this.error.set(error);
+    this.later(py, this, SinkCall::ConnectionLost)
+}
+
+/// Lets go of what was not sent.
+fn discard(this: &StreamTransport) {
+    let mut dropped = Vec::new();
+    this.queue.with(|queue| queue.clear(&mut dropped));
+    drop(dropped);
+    this.blocked.set(false);
+}
+
+/// An error that ends the connection: system errors are everyday life, others are reported.
+pub(super) fn fatal(
+    py: Python<'_>,
+    this: &Own<StreamTransport>,
+    exception: Own,
+    text: &str,
+) -> PyRes<()> {
+    if !exception.bound(py).is_instance_of::<PyOSError>() {
+        report(py, this, &exception, text)?;
+    } else if this
+        .engine
+        .peek(|engine| engine.is_some_and(|engine| engine.is_debug()))
+    {
+        let logger = py.import("asyncio.log")?.getattr("logger")?;
+        let kwargs = pyo3::types::PyDict::new(py);
+        kwargs.set_item("exc_info", exception.bound(py))?;
+        let args = ("%r: %s", this.as_any().bound(py), text);
+        logger.getattr("debug")?.call(args, Some(&kwargs))?;
+    }
+    force(py, this, Some(exception))
+}
+
+/// Tells the loop's exception handler.
+pub(super) fn report(
+    py: Python<'_>,
+    this: &Own<StreamTransport>,
+    exception: &Own,
+    text: &str,
+) -> PyRes<()> {
+    match this.engine.get() {
+        Some(engine) => {
+            transport::report(py, &engine, this.as_any(), &this.protocol, exception, text)
+        }
+        None => Ok(()),
+    }
+}
