@@ -80,7 +80,7 @@ class Reporting:
             self._try_default_handler(context)
             return
         try:
-            run = self._context_of(context)
+            run = self._context_of(context) if sys.version_info >= (3, 12) else None
             if run is not None:
                 run(handler, self, context)
             else:

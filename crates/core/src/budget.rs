@@ -5,6 +5,9 @@ const TARGET_NS: u64 = 50_000;
 /// Even the cheapest callbacks poll this often.
 const MOST: u32 = 1024;
 
+/// How many callbacks may pass before the cheap clock is asked.
+const ASK_AFTER: u32 = 4;
+
 /// Counts callbacks up to the next poll; adapts the number to how long callbacks take.
 #[derive(Debug)]
 pub struct PollBudget {
@@ -26,11 +29,15 @@ impl PollBudget {
         }
     }
 
-    /// Counts `callbacks` run; true when it is time to poll.
+    /// Counts `callbacks` run; true when it is time to poll. `tick_ns` is a cheap clock that may be late by some milliseconds;
+    /// it is asked once in a while, for a grant made while callbacks were fast is much too long for slow ones.
     #[inline]
-    pub fn spend(&mut self, callbacks: u32) -> bool {
-        self.spent = self.spent.saturating_add(callbacks);
-        self.forced || self.spent >= self.granted
+    pub fn spend(&mut self, callbacks: u32, tick_ns: impl FnOnce() -> u64) -> bool {
+        let before = self.spent;
+        self.spent = before.saturating_add(callbacks);
+        self.forced
+            || self.spent >= self.granted
+            || (before / ASK_AFTER != self.spent / ASK_AFTER && tick_ns() > self.since_ns)
     }
 
     /// The next `spend` says poll.
@@ -61,5 +68,78 @@ impl PollBudget {
 impl Default for PollBudget {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ASK_AFTER, MOST, PollBudget, TARGET_NS};
+
+    /// Runs callbacks of `ns` each, one a turn, until it is time to poll: how many, and what time it is then.
+    fn run_until_poll(budget: &mut PollBudget, now: &mut u64, ns: u64, tick: u64) -> u32 {
+        for count in 1.. {
+            *now += ns;
+            if budget.spend(1, || *now / tick * tick) {
+                return count;
+            }
+        }
+        unreachable!("a budget ends")
+    }
+
+    #[test]
+    fn the_first_turn_polls() {
+        assert!(PollBudget::new().spend(0, || 0));
+    }
+
+    #[test]
+    fn fast_callbacks_are_granted_more_until_polls_are_the_target_apart() {
+        let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
+        budget.refill(now);
+        let mut counts = Vec::new();
+        for _ in 0..20 {
+            counts.push(run_until_poll(&mut budget, &mut now, 100, u64::MAX));
+            budget.refill(now);
+        }
+        assert_eq!(&counts[..4], &[1, 2, 4, 8]);
+        assert_eq!(u64::from(counts[19]), TARGET_NS / 100);
+    }
+
+    #[test]
+    fn the_cheapest_callbacks_have_a_limit_too() {
+        let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
+        for _ in 0..20 {
+            budget.refill(now);
+            run_until_poll(&mut budget, &mut now, 1, u64::MAX);
+        }
+        assert_eq!(run_until_poll(&mut budget, &mut now, 1, u64::MAX), 1);
+        budget.refill(now);
+        assert_eq!(run_until_poll(&mut budget, &mut now, 1, u64::MAX), MOST);
+    }
+
+    #[test]
+    fn slow_callbacks_after_fast_ones_do_not_use_up_the_grant() {
+        let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
+        for _ in 0..20 {
+            budget.refill(now);
+            run_until_poll(&mut budget, &mut now, 100, u64::MAX);
+        }
+        budget.refill(now);
+        let (slow, tick) = (5_000_000, 4_000_000);
+        assert!(run_until_poll(&mut budget, &mut now, slow, tick) <= ASK_AFTER);
+        budget.refill(now);
+        assert_eq!(run_until_poll(&mut budget, &mut now, slow, tick), 1);
+    }
+
+    #[test]
+    fn a_forced_poll_comes_at_once() {
+        let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
+        for _ in 0..20 {
+            budget.refill(now);
+            run_until_poll(&mut budget, &mut now, 100, u64::MAX);
+        }
+        budget.refill(now);
+        assert!(!budget.spend(1, || 0));
+        budget.exhaust();
+        assert!(budget.spend(1, || 0));
     }
 }

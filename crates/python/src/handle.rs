@@ -104,9 +104,11 @@ impl Handle {
     }
 
     /// Lets go of the call without marking it cancelled.
-    fn release(&self) {
+    pub fn release(&self) {
         let _callback = self.callback.take();
         let _args = self.args.take();
+        // A context variable may hold the object that keeps this handle.
+        let _context = self.context.take();
         self.arity.set(Arity::None);
     }
 
@@ -143,7 +145,9 @@ impl Handle {
         let args = this.args.take();
         let context = this.context.get();
         let done = Self::enter(py, context.as_ref(), &callback, args.as_ref(), arity);
-        if done.is_err() {
+        if done.is_ok() {
+            this.context.set(None);
+        } else {
             this.callback.set(Some(callback));
             this.args.set(args);
             return done.map(drop);
@@ -285,7 +289,12 @@ impl TimerHandle {
         let Some(other) = other.cast::<Self>() else {
             return Ok(None);
         };
+        // One that has run has let go of its call, which asyncio's keeps and compares.
+        let has_run = |timer: &Self| timer.callback.is_empty() && !timer.is_cancelled();
         let same = || -> PyRes<bool> {
+            if has_run(this) || has_run(other) {
+                return Ok(this.is(other));
+            }
             Ok(this.when == other.when
                 && this.is_cancelled() == other.is_cancelled()
                 && same_slot(py, &this.callback, &other.callback)?
@@ -335,7 +344,9 @@ fn handle_run(py: Python<'_>, this: &Own<Handle>) -> PyRes<()> {
     match Handle::run_once(py, this) {
         Err(error) if !error.leaves_the_loop(py) => {
             let exception = error.take(py);
-            report(py, this, exception)
+            let reported = report(py, this, exception);
+            this.release();
+            reported
         }
         done => done,
     }

@@ -94,6 +94,17 @@ pub enum Source {
 }
 
 impl Source {
+    /// At `close()`: handles that the program keeps let go of their calls.
+    pub fn release_handles(&self) {
+        if let Self::Watch { reader, writer } = self {
+            for watcher in [reader, writer].into_iter().flatten() {
+                if let Watcher::Handle(handle) = watcher {
+                    handle.release();
+                }
+            }
+        }
+    }
+
     /// Shows the objects to the collector.
     pub fn traverse(&self, visit: &mut Visit) {
         match self {

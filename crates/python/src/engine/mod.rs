@@ -29,7 +29,9 @@ use ferrio_reactor::{Events, Interest, Poller, SignalPipe, Waker};
 use pyo3::prelude::*;
 
 use crate::error;
-use crate::ffi::{Class, GuardedCell, Own, Plain, PyRes, TypeBuilder, TypeSlot, Unowned, Visit};
+use crate::ffi::{
+    Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Unowned, Visit,
+};
 use crate::handle::TimerHandle;
 
 pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, traverse_handle};
@@ -78,8 +80,8 @@ pub struct Engine {
     thread: Cell<u64>,
     /// `stop()` was called: leave after this turn.
     stopping: Cell<bool>,
-    /// Is a task of ours noted as the current one? Cleared lazily, see `tasks.rs`.
-    task_noted: Cell<bool>,
+    /// The task of ours that is noted as the current one. Cleared lazily, see `tasks.rs`.
+    task_noted: Slot,
     /// The process generation this loop belongs to; a forked child must not touch the parent's poller.
     generation: u64,
 }
@@ -96,6 +98,7 @@ impl Class for Engine {
     }
 
     fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.task_noted);
         let _ = self
             .ready
             .look(|ready| ready.iter().for_each(|entry| entry.traverse(visit)));
@@ -119,6 +122,11 @@ impl Class for Engine {
 
     fn clear(&self, _py: Python<'_>) {
         self.drop_everything();
+    }
+
+    fn before_dealloc(&self) {
+        // A thread of the pool may hold the inbox longer than anybody else; it must find no Python object to drop.
+        drop(self.inbox.close());
     }
 }
 
@@ -149,7 +157,7 @@ impl Engine {
             receive_buffer: GuardedCell::new(None),
             thread: Cell::new(0),
             stopping: Cell::new(false),
-            task_noted: Cell::new(false),
+            task_noted: Slot::empty(),
             generation: ferrio_reactor::fork::generation(),
         };
         engine.register(py, waker.fd(), Source::Waker, Interest::READ)?;
@@ -227,9 +235,20 @@ impl Engine {
 
     fn drop_everything(&self) {
         // Each is moved out first: dropping runs Python, which may come back here.
-        drop(self.ready.with(ReadyQueue::take_all));
-        drop(self.timers.with(TimerHeap::drain));
+        // A handle that the program keeps must let go of its call, or it closes a cycle nobody follows.
+        for entry in self.ready.with(ReadyQueue::take_all) {
+            if let Entry::Call(handle) = &entry {
+                handle.release();
+            }
+        }
+        for timer in self.timers.with(TimerHeap::drain) {
+            timer.scheduled.set(false);
+            timer.release();
+        }
         let sources = self.sources.with(Sources::drain);
+        for (_, registered) in &sources {
+            registered.source.release_handles();
+        }
         if let Ok(poller) = self.poller.try_borrow() {
             for (fd, _) in &sources {
                 // Nobody is left who could be told; the poller itself goes next.

@@ -50,7 +50,7 @@ impl Engine {
     #[inline]
     pub fn spend(&self, entries: usize) -> bool {
         self.budget
-            .with(|budget| budget.spend(u32::try_from(entries).unwrap_or(u32::MAX)))
+            .with(|budget| budget.spend(u32::try_from(entries).unwrap_or(u32::MAX), clock::tick_ns))
     }
 
     /// The next turn polls.
@@ -103,12 +103,12 @@ impl Engine {
 
     /// How long the loop may sleep: not at all with work ready, else until the next deadline.
     pub fn patience(&self) -> Wait {
+        // Before the look at the ready queue: what the dead let go of may schedule.
+        drop(self.sweep_timers());
         if self.ready_len() > 0 || self.is_stopping() {
             return Wait::No;
         }
-        let dead = self.sweep_timers();
         let deadline = self.timers.with(|timers| timers.next_deadline());
-        drop(dead);
         match deadline {
             None => Wait::Forever,
             Some(deadline) => match deadline.saturating_sub(clock::now_ns()) {
@@ -173,6 +173,18 @@ impl Engine {
         let outcome = py.detach(|| poller.wait(events, timeout));
         waker.finish_sleep();
         outcome
+    }
+
+    /// What a run that ends with an error had in its hands: due timers go behind what is ready, jobs are mail again. The
+    /// kernel repeats its events.
+    pub fn put_back(&self, news: News) {
+        for timer in news.due {
+            self.schedule_quietly(Entry::Call(timer.base().clone()));
+        }
+        for job in news.jobs {
+            // Refused only by a closed loop, where nobody waits.
+            let _ = self.inbox.post_done(job);
+        }
     }
 
     /// Moves the calls of other threads to the ready queue.

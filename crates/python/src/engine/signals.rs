@@ -10,10 +10,7 @@ use crate::ffi::PyRes;
 impl Engine {
     /// The descriptor for CPython's signal handler; made and registered at its first use.
     pub fn signal_fd(&self, py: Python<'_>) -> PyRes<i32> {
-        if let Some(fd) = self
-            .signals
-            .with(|pipe| pipe.as_ref().map(SignalPipe::write_fd))
-        {
+        if let Some(fd) = self.made_signal_fd() {
             return Ok(fd);
         }
         let pipe = SignalPipe::new().map_err(|e| error::os_error(py, &e))?;
@@ -21,6 +18,12 @@ impl Engine {
         self.register(py, read, Source::Signals, Interest::READ)?;
         self.signals.with(|place| *place = Some(pipe));
         Ok(write)
+    }
+
+    /// The same where it has been made already.
+    pub fn made_signal_fd(&self) -> Option<i32> {
+        self.signals
+            .with(|pipe| pipe.as_ref().map(SignalPipe::write_fd))
     }
 
     /// The numbers that have arrived.

@@ -38,7 +38,13 @@ impl Sources {
         (key.0 & u64::from(u32::MAX)) as RawFd
     }
 
-    /// Enters a source for a descriptor that has none; gives the key for its events.
+    /// The key that `insert` will enter the descriptor under.
+    pub fn next_key(&self, fd: RawFd) -> Key {
+        let generation = self.rows.get(index(fd)).map_or(0, |row| row.generation);
+        Key(u64::from(generation.wrapping_add(1)) << 32 | u64::from(fd as u32))
+    }
+
+    /// Enters a source for a descriptor that has none and that the kernel knows: the table is as long as the greatest number.
     pub fn insert(&mut self, fd: RawFd, source: Source, interest: Interest) -> Key {
         let index = index(fd);
         if index >= self.rows.len() {

@@ -13,14 +13,18 @@ impl Engine {
     /// A step of `task` begins.
     #[inline]
     pub fn note_task(py: Python<'_>, this: &Own<Self>, task: &Own) -> PyRes<()> {
-        this.task_noted.set(true);
+        let before = this.task_noted.replace(Some(task.clone()));
+        if before.is_some_and(|before| before.refcount() == 2) {
+            // Only the note holds it any more: it must not die as somebody's current task, least of all the next one's.
+            current_task::clear(py, this.as_any())?;
+        }
         current_task::set(py, this.as_any(), task)
     }
 
     /// Something that is no step begins.
     #[inline]
     pub fn forget_task(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
-        if this.task_noted.replace(false) {
+        if let Some(_task) = this.task_noted.take() {
             current_task::clear(py, this.as_any())?;
         }
         Ok(())
@@ -28,7 +32,7 @@ impl Engine {
 
     /// For a run inside a step: takes the current task away, to be given back by `resume_task`.
     pub fn suspend_task(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
-        this.task_noted.set(false);
+        this.task_noted.set(None);
         match current_task::get(py, this.as_any())? {
             None => Ok(None),
             Some(_) => current_task::swap(py, this.as_any(), None),
@@ -37,7 +41,7 @@ impl Engine {
 
     /// Undoes `suspend_task`.
     pub fn resume_task(py: Python<'_>, this: &Own<Self>, task: Option<&Own>) -> PyRes<()> {
-        this.task_noted.set(task.is_some());
+        this.task_noted.set(task.cloned());
         match task {
             Some(task) => current_task::set(py, this.as_any(), task),
             None => Ok(()),
@@ -58,7 +62,11 @@ impl Engine {
 
     /// All tasks that are not done.
     pub fn listed_tasks(&self, py: Python<'_>) -> Vec<Own> {
-        self.tasks
-            .with(|tasks| tasks.iter().map(|(_, task)| task.upgrade(py)).collect())
+        self.tasks.with(|tasks| {
+            tasks
+                .iter()
+                .filter_map(|(_, task)| task.upgrade(py))
+                .collect()
+        })
     }
 }

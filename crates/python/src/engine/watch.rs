@@ -45,18 +45,16 @@ impl Engine {
         if let Some(stale) = stale {
             self.deregister(stale);
         }
-        let key = self
-            .sources
-            .with(|sources| sources.insert(fd, source, interest));
+        let key = self.sources.with(|sources| sources.next_key(fd));
+        // The kernel first: it refuses numbers that are no descriptors, which the table would have to be as long as.
         let added = match self.poller.borrow().as_ref() {
             Some(kernel) => kernel.poller.add(fd, key, interest),
             None => Ok(()),
         };
-        if let Err(e) = added {
-            drop(self.sources.with(|sources| sources.remove(key)));
-            return Err(error::os_error(py, &e));
-        }
-        Ok(key)
+        added.map_err(|e| error::os_error(py, &e))?;
+        Ok(self
+            .sources
+            .with(|sources| sources.insert(fd, source, interest)))
     }
 
     /// Changes what is waited for; nothing happens where it is what the poller knows already.

@@ -15,11 +15,8 @@ fn context_of(context: Option<&Own>) -> Option<&Own> {
 
 #[inline]
 pub(super) fn call_soon(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Handle>> {
-    let [context] = args.bind_varargs(py, "call_soon", &[&names::CALLBACK], &[&names::CONTEXT])?;
-    let (callback, rest) = args
-        .positional()
-        .split_first()
-        .expect("bind_varargs has checked");
+    let ([callback], rest, [context]) =
+        args.bind_varargs(py, "call_soon", &[&names::CALLBACK], &[&names::CONTEXT])?;
     Engine::call_soon(py, this.base(), callback, rest, context_of(context))
 }
 
@@ -29,11 +26,8 @@ pub(super) fn call_soon_threadsafe(
     args: Args<'_>,
 ) -> PyRes<Own<Handle>> {
     let names = &[&names::CONTEXT];
-    let [context] = args.bind_varargs(py, "call_soon_threadsafe", &[&names::CALLBACK], names)?;
-    let (callback, rest) = args
-        .positional()
-        .split_first()
-        .expect("bind_varargs has checked");
+    let ([callback], rest, [context]) =
+        args.bind_varargs(py, "call_soon_threadsafe", &[&names::CALLBACK], names)?;
     Engine::call_soon_threadsafe(py, this.base(), callback, rest, context_of(context))
 }
 
@@ -47,42 +41,26 @@ pub(super) fn call_later(
     args: Args<'_>,
 ) -> PyRes<Own<TimerHandle>> {
     let fixed = &[&names::DELAY, &names::CALLBACK];
-    let [context] = args.bind_varargs(py, "call_later", fixed, &[&names::CONTEXT])?;
-    let items = args.positional();
-    if items[0].is_none() {
+    let ([delay, callback], rest, [context]) =
+        args.bind_varargs(py, "call_later", fixed, &[&names::CONTEXT])?;
+    if delay.is_none() {
         return Err(Raised::new::<PyTypeError>(py, "delay must not be None"));
     }
-    let when = time(py, this) + seconds(py, &items[0])?;
+    let when = time(py, this) + seconds(py, delay)?;
     let context = context_of(context);
-    Engine::call_at(
-        py,
-        this.base(),
-        "call_later",
-        when,
-        &items[1],
-        &items[2..],
-        context,
-    )
+    Engine::call_at(py, this.base(), "call_later", when, callback, rest, context)
 }
 
 pub(super) fn call_at(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<TimerHandle>> {
     let fixed = &[&names::WHEN, &names::CALLBACK];
-    let [context] = args.bind_varargs(py, "call_at", fixed, &[&names::CONTEXT])?;
-    let items = args.positional();
-    if items[0].is_none() {
+    let ([when, callback], rest, [context]) =
+        args.bind_varargs(py, "call_at", fixed, &[&names::CONTEXT])?;
+    if when.is_none() {
         return Err(Raised::new::<PyTypeError>(py, "when cannot be None"));
     }
-    let when = seconds(py, &items[0])?;
+    let when = seconds(py, when)?;
     let context = context_of(context);
-    Engine::call_at(
-        py,
-        this.base(),
-        "call_at",
-        when,
-        &items[1],
-        &items[2..],
-        context,
-    )
+    Engine::call_at(py, this.base(), "call_at", when, callback, rest, context)
 }
 
 /// The loop's clock: CLOCK_MONOTONIC in seconds, as `time.monotonic()`.

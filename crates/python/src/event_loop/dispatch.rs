@@ -16,9 +16,14 @@ use crate::transport::{listener, listener::Listener, pipe, pipe::ReadPipeTranspo
 /// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
 /// unseen; polling is level-triggered, so the kernel says them again.
 pub(super) fn news(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
-    for Done(id, outcome) in news.jobs.drain(..) {
-        if let Some(waiter) = this.finish_job(id) {
-            resolve::finished(py, open::<Future>(&waiter), outcome)?;
+    let mut jobs = std::mem::take(&mut news.jobs).into_iter();
+    while let Some(Done(id, outcome)) = jobs.next() {
+        let Some(waiter) = this.finish_job(id) else {
+            continue;
+        };
+        if let Err(error) = resolve::finished(py, open::<Future>(&waiter), outcome) {
+            news.jobs.extend(jobs);
+            return Err(error);
         }
     }
     let mut result = Ok(());
@@ -96,13 +101,18 @@ pub(super) fn sink_call(py: Python<'_>, sink: &SinkRef, call: SinkCall) -> PyRes
 pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     match this.take_unflushed() {
         None => Ok(()),
-        Some(sinks) => flush_all(py, &sinks),
+        Some(sinks) => flush_all(py, this, sinks),
     }
 }
 
-fn flush_all(py: Python<'_>, sinks: &[SinkRef]) -> PyRes<()> {
-    for sink in sinks {
-        stream::flush(py, open::<StreamTransport>(sink))?;
+/// An error that leaves the loop leaves those behind it for the next flush.
+fn flush_all(py: Python<'_>, this: &Own<Loop>, sinks: Vec<SinkRef>) -> PyRes<()> {
+    let mut sinks = sinks.into_iter();
+    while let Some(sink) = sinks.next() {
+        if let Err(error) = stream::flush(py, open::<StreamTransport>(&sink)) {
+            sinks.for_each(|sink| this.note_unflushed(sink));
+            return Err(error);
+        }
     }
     Ok(())
 }

@@ -21,9 +21,9 @@ fn running() -> Vec<Method<Loop>> {
             c"run_forever($self, /)\n--\n\nRun until stop() is called.",
             run::run_forever,
         ),
-        Method::one(
+        Method::args(
             c"run_until_complete",
-            c"run_until_complete($self, future, /)\n--\n\nRun until the future or coroutine is done; its result.",
+            c"run_until_complete($self, /, future)\n--\n\nRun until the future or coroutine is done; its result.",
             run::run_until_complete,
         ),
         Method::noargs(
@@ -76,22 +76,22 @@ fn scheduling() -> Vec<Method<Loop>> {
     vec![
         Method::args(
             c"call_soon",
-            c"call_soon($self, callback, /, *args, context=None)\n--\n\nCall callback(*args) in the next turn.",
+            c"call_soon($self, /, callback, *args, context=None)\n--\n\nCall callback(*args) in the next turn.",
             calls::call_soon,
         ),
         Method::args(
             c"call_soon_threadsafe",
-            c"call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\nLike call_soon(), from any thread.",
+            c"call_soon_threadsafe($self, /, callback, *args, context=None)\n--\n\nLike call_soon(), from any thread.",
             calls::call_soon_threadsafe,
         ),
         Method::args(
             c"call_later",
-            c"call_later($self, delay, callback, /, *args, context=None)\n--\n\nCall callback(*args) after delay seconds, never early.",
+            c"call_later($self, /, delay, callback, *args, context=None)\n--\n\nCall callback(*args) after delay seconds, never early.",
             calls::call_later,
         ),
         Method::args(
             c"call_at",
-            c"call_at($self, when, callback, /, *args, context=None)\n--\n\nCall callback(*args) at loop.time() == when seconds, never early.",
+            c"call_at($self, /, when, callback, *args, context=None)\n--\n\nCall callback(*args) at loop.time() == when seconds, never early.",
             calls::call_at,
         ),
         Method::noargs(
@@ -109,9 +109,9 @@ fn scheduling() -> Vec<Method<Loop>> {
             c"create_task($self, coro, /, **kwargs)\n--\n\nA task that runs the coroutine; keywords as the running version's stock loop.",
             spawn::create_task,
         ),
-        Method::one(
+        Method::args(
             c"set_task_factory",
-            c"set_task_factory($self, factory, /)\n--\n\nSet what create_task() calls; None: ferrio.Task.",
+            c"set_task_factory($self, /, factory)\n--\n\nSet what create_task() calls; None: ferrio.Task.",
             spawn::set_task_factory,
         ),
         Method::noargs(
@@ -126,32 +126,32 @@ fn descriptors() -> Vec<Method<Loop>> {
     vec![
         Method::args(
             c"add_reader",
-            c"add_reader($self, fd, callback, /, *args)\n--\n\nCall callback(*args) while fd can be read.",
+            c"add_reader($self, /, fd, callback, *args)\n--\n\nCall callback(*args) while fd can be read.",
             watchers::add_reader,
         ),
         Method::args(
             c"add_writer",
-            c"add_writer($self, fd, callback, /, *args)\n--\n\nCall callback(*args) while fd can be written.",
+            c"add_writer($self, /, fd, callback, *args)\n--\n\nCall callback(*args) while fd can be written.",
             watchers::add_writer,
         ),
-        Method::one(
+        Method::args(
             c"remove_reader",
-            c"remove_reader($self, fd, /)\n--\n\nStop watching; was it watched?",
+            c"remove_reader($self, /, fd)\n--\n\nStop watching; was it watched?",
             watchers::remove_reader,
         ),
-        Method::one(
+        Method::args(
             c"remove_writer",
-            c"remove_writer($self, fd, /)\n--\n\nStop watching; was it watched?",
+            c"remove_writer($self, /, fd)\n--\n\nStop watching; was it watched?",
             watchers::remove_writer,
         ),
         Method::args(
             c"add_signal_handler",
-            c"add_signal_handler($self, sig, callback, /, *args)\n--\n\nCall callback(*args) in the loop when the signal arrives.",
+            c"add_signal_handler($self, /, sig, callback, *args)\n--\n\nCall callback(*args) in the loop when the signal arrives.",
             signals::add_signal_handler,
         ),
-        Method::one(
+        Method::args(
             c"remove_signal_handler",
-            c"remove_signal_handler($self, sig, /)\n--\n\nRemove the handler; was there one?",
+            c"remove_signal_handler($self, /, sig)\n--\n\nRemove the handler; was there one?",
             signals::remove_signal_handler,
         ),
         Method::args(

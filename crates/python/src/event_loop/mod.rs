@@ -90,7 +90,12 @@ impl Class for Loop {
         if let Err(error) = warn_unclosed(py, this) {
             error.write_unraisable(py, Some(this.as_any()));
         }
+        signals::forget_wakeup_fd(py, this);
         this.shut();
+    }
+
+    fn before_dealloc(&self) {
+        self.engine.before_dealloc();
     }
 }
 

@@ -3,11 +3,11 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{Loop, signals, turn};
+use super::{Loop, dispatch, signals, turn};
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
-    Args, Immortal, Own, PyRes, Raised, call, coroutine, exception, recycle, runtime,
+    Args, Immortal, Own, Params, PyRes, Raised, call, coroutine, exception, recycle, runtime,
 };
 use crate::future::Future;
 use crate::names;
@@ -67,21 +67,22 @@ fn set_asyncgen_hooks(py: Python<'_>, hooks: &[Own]) -> PyRes<()> {
 
 /// Debug mode remembers where coroutines were made, for the length of a run.
 fn track_origins(py: Python<'_>, this: &Own<Loop>, on: bool) -> PyRes<()> {
-    if !this.is_debug() {
-        return Ok(());
-    }
     let on = Own::bool(py, on);
     call::method(py, this.as_any(), &names::TRACK_COROUTINE_ORIGINS, &[&on]).map(drop)
 }
 
 fn enter(py: Python<'_>, this: &Own<Loop>) -> PyRes<Borrowed> {
+    // What can fail (EMFILE) comes before anything is changed.
+    signals::prepare_wakeup_fd(py, this)?;
     static GET: Immortal = Immortal::empty();
     let get = asyncio_function(py, &GET, "sys", "get_asyncgen_hooks")?;
     let asyncgen_hooks = call::call0(py, get)?;
     let first = call::attribute(py, this.as_any(), &names::ASYNCGEN_FIRSTITER_HOOK)?;
     let last = call::attribute(py, this.as_any(), &names::ASYNCGEN_FINALIZER_HOOK)?;
     set_asyncgen_hooks(py, &[first, last])?;
-    track_origins(py, this, true)?;
+    if this.is_debug() {
+        track_origins(py, this, true)?;
+    }
     let suspended = Engine::suspend_task(py, this.base())?;
     set_running_loop(py, this.as_any())?;
     this.set_thread(runtime::thread_ident());
@@ -95,6 +96,7 @@ fn enter(py: Python<'_>, this: &Own<Loop>) -> PyRes<Borrowed> {
 }
 
 fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
+    let flushed = dispatch::flush(py, this);
     this.set_stopping(false);
     this.set_thread(0);
     if let Some(wakeup) = borrowed.wakeup {
@@ -104,13 +106,23 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
     set_running_loop(py, &Own::none(py))?;
     Engine::resume_task(py, this.base(), borrowed.suspended.as_ref())?;
     track_origins(py, this, false)?;
-    set_asyncgen_hooks(py, borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]))
+    set_asyncgen_hooks(py, borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]))?;
+    flushed
 }
 
 pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     check_can_run(py, this)?;
     let borrowed = enter(py, this)?;
-    match turn::run(py, this) {
+    // Said to PyO3 too: it parks what is dropped by threads that it does not know to be attached. And a bug of ours must not
+    // leave a loop behind that runs for ever.
+    let run = std::panic::AssertUnwindSafe(|| Python::attach(|py| turn::run(py, this)));
+    let done = std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let what = what.or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = format!("ferrio: internal error: {}", what.unwrap_or_default());
+        Err(Raised::new::<pyo3::exceptions::PySystemError>(py, text))
+    });
+    match done {
         Ok(()) => leave(py, this, borrowed),
         Err(error) => {
             let exception = error.take(py);
@@ -173,7 +185,10 @@ fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Ow
     Ok((future, !is_future))
 }
 
-pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes {
+static UNTIL_COMPLETE: Params<1> = Params::one("run_until_complete", &names::FUTURE);
+
+pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes {
+    let awaitable = args.bind_one(py, &UNTIL_COMPLETE)?;
     check_can_run(py, this)?;
     let (future, is_new) = ensure_future(py, this, awaitable)?;
     if is_new {

@@ -9,21 +9,27 @@ use pyo3::prelude::*;
 
 use super::Loop;
 use crate::engine::Entry;
-use crate::ffi::{Args, Immortal, Own, PyRes, Raised, call, runtime};
+use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call, runtime};
 use crate::handle::Handle;
 use crate::names;
 
-/// The wake-up descriptor that was in force before the run.
-pub(super) struct WakeupFd {
-    previous: i32,
-}
+/// The loop's own descriptor, while it is lent to CPython.
+pub(super) struct WakeupFd(i32);
 
 impl WakeupFd {
     /// Ends the loan, unless signal handlers of the loop still need it.
     pub(super) fn give_back(self, py: Python<'_>, this: &Own<Loop>) {
         if this.signal_handlers.with(|handlers| handlers.is_empty()) {
-            runtime::set_wakeup_fd(py, self.previous);
+            take_back(py, self.0);
         }
+    }
+}
+
+/// CPython shall write to `own` no more; another descriptor that a program has put in its place stays.
+fn take_back(py: Python<'_>, own: i32) {
+    let current = runtime::set_wakeup_fd(py, -1);
+    if current != own {
+        runtime::set_wakeup_fd(py, current);
     }
 }
 
@@ -38,17 +44,27 @@ fn in_main_thread(py: Python<'_>) -> PyRes<bool> {
         .is_ok_and(|ident| ident == runtime::thread_ident()))
 }
 
-/// Lends the loop's descriptor to CPython for a run in the main thread; elsewhere nothing.
+/// Makes the descriptor that `borrow_wakeup_fd` will lend.
+pub(super) fn prepare_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    if in_main_thread(py)? {
+        this.signal_fd(py)?;
+    }
+    Ok(())
+}
+
+/// Lends the loop's descriptor to CPython for a run in the main thread. One that is there already stays: a program's own, or
+/// that of another loop, whose handlers must not miss a signal. The sleep then ends by EINTR, as asyncio's does.
 pub(super) fn borrow_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<Option<WakeupFd>> {
     if !in_main_thread(py)? {
         return Ok(None);
     }
-    let fd = this.signal_fd(py)?;
-    let previous = runtime::set_wakeup_fd(py, fd);
-    // Handlers kept it from the last run: then nobody else's stood there.
-    Ok(Some(WakeupFd {
-        previous: if previous == fd { -1 } else { previous },
-    }))
+    let own = this.signal_fd(py)?;
+    let previous = runtime::set_wakeup_fd(py, own);
+    if previous == -1 || previous == own {
+        return Ok(Some(WakeupFd(own)));
+    }
+    runtime::set_wakeup_fd(py, previous);
+    Ok(None)
 }
 
 /// Bytes have arrived: runs Python's handlers and queues those of `add_signal_handler`.
@@ -87,11 +103,10 @@ fn check_number(py: Python<'_>, signal: &Own) -> PyRes<i32> {
 }
 
 pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<()> {
-    let fixed = &[&names::SIG, &names::CALLBACK];
-    let [] = args.bind_varargs(py, "add_signal_handler", fixed, &[])?;
-    let items = args.positional();
-    check_coroutine(py, &items[1])?;
-    let number = check_number(py, &items[0])?;
+    let names = &[&names::SIG, &names::CALLBACK];
+    let ([number, callback], rest, []) = args.bind_varargs(py, "add_signal_handler", names, &[])?;
+    check_coroutine(py, callback)?;
+    let number = check_number(py, number)?;
     this.check_open(py)?;
     if !in_main_thread(py)? {
         let text = "set_wakeup_fd only works in main thread of the main interpreter";
@@ -99,7 +114,7 @@ pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_
         return Err(Raised::new::<PyRuntimeError>(py, text));
     }
     runtime::set_wakeup_fd(py, this.signal_fd(py)?);
-    let handle = Handle::new(py, this.as_any(), items[1].clone(), &items[2..], None)?;
+    let handle = Handle::new(py, this.as_any(), callback.clone(), rest, None)?;
     let before = this
         .signal_handlers
         .with(|handlers| handlers.insert(number, handle));
@@ -149,8 +164,14 @@ fn check_coroutine(py: Python<'_>, callback: &Own) -> PyRes<()> {
     Ok(())
 }
 
-pub(super) fn remove_signal_handler(py: Python<'_>, this: &Own<Loop>, signal: &Own) -> PyRes<bool> {
-    let number = check_number(py, signal)?;
+static REMOVE: Params<1> = Params::one("remove_signal_handler", &names::SIG);
+
+pub(super) fn remove_signal_handler(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<bool> {
+    let number = check_number(py, args.bind_one(py, &REMOVE)?)?;
     remove(py, this, number)
 }
 
@@ -177,7 +198,14 @@ fn remove(py: Python<'_>, this: &Own<Loop>, number: i32) -> PyRes<bool> {
 fn return_wakeup_fd(py: Python<'_>, this: &Own<Loop>) {
     let none_left = this.signal_handlers.with(|handlers| handlers.is_empty());
     if none_left && this.thread() == 0 {
-        runtime::set_wakeup_fd(py, -1);
+        forget_wakeup_fd(py, this);
+    }
+}
+
+/// Before the descriptor is closed.
+pub(super) fn forget_wakeup_fd(py: Python<'_>, this: &Own<Loop>) {
+    if let Some(own) = this.made_signal_fd() {
+        take_back(py, own);
     }
 }
 

@@ -133,7 +133,10 @@ pub(super) fn create_future(py: Python<'_>, this: &Own<Loop>) -> PyRes<Own<Futur
     Future::new_pending(py, this.base())
 }
 
-pub(super) fn set_task_factory(py: Python<'_>, this: &Own<Loop>, factory: &Own) -> PyRes<()> {
+static SET_FACTORY: Params<1> = Params::one("set_task_factory", &names::FACTORY);
+
+pub(super) fn set_task_factory(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<()> {
+    let factory = args.bind_one(py, &SET_FACTORY)?;
     if factory.is_none() {
         this.eager_factory.set(false);
         this.task_factory.set(None);

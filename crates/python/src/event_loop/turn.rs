@@ -17,8 +17,16 @@ use crate::task::{self, Task};
 /// Runs turns until `stop()`. Errors: `KeyboardInterrupt` and `SystemExit` of callbacks, errors of the poller; what was
 /// ready behind them stays ready.
 pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    let engine = this.base::<Engine>();
     let mut news = News::default();
+    let done = turns(py, this, &mut news);
+    if done.is_err() {
+        this.put_back(news);
+    }
+    done
+}
+
+fn turns(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
+    let engine = this.base::<Engine>();
     // The first turn looks at the kernel, whatever is ready.
     let mut look = true;
     loop {
@@ -27,7 +35,7 @@ pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
             Engine::forget_task(py, engine)?;
             // What was written outside of any entry: before the run, by a finalizer, by a signal handler.
             dispatch::flush(py, this)?;
-            engine.poll(py, engine.patience(), &mut news)?;
+            engine.poll(py, engine.patience(), news)?;
         }
         // Run what is ready now; what these calls schedule belongs to the next turn.
         let ready = engine.ready_len();
@@ -40,7 +48,7 @@ pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         // Then the kernel's events, then the timers that were due: asyncio's order.
         if look {
             Engine::forget_task(py, engine)?;
-            dispatch::news(py, this, &mut news)?;
+            dispatch::news(py, this, news)?;
             run_due(py, this, engine, &mut news.due)?;
         }
         if engine.is_stopping() {
@@ -116,7 +124,9 @@ fn complain(py: Python<'_>, handle: &Own<Handle>, error: crate::ffi::Raised) -> 
         return Err(error);
     }
     let exception = error.take(py);
-    handle::report(py, handle, exception)
+    let reported = handle::report(py, handle, exception);
+    handle.release();
+    reported
 }
 
 /// Debug mode: the same with a stopwatch.
@@ -124,20 +134,16 @@ fn complain(py: Python<'_>, handle: &Own<Handle>, error: crate::ffi::Raised) -> 
 fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entry) -> PyRes<()> {
     let shown = match &entry {
         Entry::Step(task) | Entry::Wake(task) => Some(task.0.clone()),
-        Entry::Call(handle) => Some(handle.as_any().clone()),
+        // The handle lets go of its callback when it runs, so a copy is described, if it comes to that.
+        Entry::Call(handle) => Some(handle.copy(py)?.into_any()),
         Entry::Sink(..) => None,
-    };
-    // The handle lets go of its callback when it runs, so it is described before.
-    let text = match &shown {
-        Some(object) => object.bound(py).repr()?.to_string(),
-        None => String::new(),
     };
     let before = clock::now_ns();
     let done = run_entry(py, this, engine, entry);
     let seconds = clock::now_ns().saturating_sub(before) as f64 / 1e9;
     done?;
-    if shown.is_some() && seconds >= this.slow_callback_duration.get() {
-        warn_slow(py, &text, seconds)?;
+    if let Some(shown) = shown.filter(|_| seconds >= this.slow_callback_duration.get()) {
+        warn_slow(py, &shown.bound(py).repr()?.to_string(), seconds)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::Loop;
 use crate::engine::{Direction, Engine, Watcher};
-use crate::ffi::{Args, Own, PyRes, Raised, call};
+use crate::ffi::{Args, Own, Params, PyRes, Raised, call};
 use crate::handle::Handle;
 use crate::names;
 
@@ -22,7 +22,9 @@ pub(crate) fn file_descriptor(py: Python<'_>, object: &Own) -> PyRes<RawFd> {
     };
     let fd = match object.bound(py).extract::<RawFd>() {
         Ok(fd) => fd,
-        Err(_not_an_int) => {
+        Err(not_an_int) => {
+            // Not dropped as a `PyErr`: PyO3 would park it until the loop sleeps.
+            Raised::from(not_an_int).clear(py);
             let fileno = match call::method(py, object, &names::FILENO, &[]) {
                 Ok(fileno) => fileno,
                 Err(error) if error.is::<pyo3::exceptions::PyAttributeError>(py) => {
@@ -53,13 +55,13 @@ fn add(
     function: &'static str,
     direction: Direction,
 ) -> PyRes<Own<Handle>> {
-    let [] = args.bind_varargs(py, function, &[&names::FD, &names::CALLBACK], &[])?;
-    let items = args.positional();
+    let names = &[&names::FD, &names::CALLBACK];
+    let ([fd, callback], rest, []) = args.bind_varargs(py, function, names, &[])?;
     this.check_open(py)?;
-    let fd = file_descriptor(py, &items[0])?;
+    let fd = file_descriptor(py, fd)?;
     this.check_no_transport(py, fd)?;
     let owner = this.as_any();
-    let handle = Handle::new(py, owner, items[1].clone(), &items[2..], None)?;
+    let handle = Handle::new(py, owner, callback.clone(), rest, None)?;
     let watcher = Watcher::Handle(handle.clone());
     cancel(this.watch(py, fd, direction, watcher)?);
     Ok(handle)
@@ -93,10 +95,15 @@ pub(super) fn add_writer(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> Py
     add(py, this, args, "add_writer", Direction::Write)
 }
 
-pub(super) fn remove_reader(py: Python<'_>, this: &Own<Loop>, fd: &Own) -> PyRes<bool> {
+static REMOVE_READER: Params<1> = Params::one("remove_reader", &names::FD);
+static REMOVE_WRITER: Params<1> = Params::one("remove_writer", &names::FD);
+
+pub(super) fn remove_reader(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<bool> {
+    let fd = args.bind_one(py, &REMOVE_READER)?;
     remove(py, this, fd, Direction::Read)
 }
 
-pub(super) fn remove_writer(py: Python<'_>, this: &Own<Loop>, fd: &Own) -> PyRes<bool> {
+pub(super) fn remove_writer(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<bool> {
+    let fd = args.bind_one(py, &REMOVE_WRITER)?;
     remove(py, this, fd, Direction::Write)
 }

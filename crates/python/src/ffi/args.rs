@@ -28,6 +28,18 @@ pub struct Params<const N: usize> {
     pub required: usize,
 }
 
+impl Params<1> {
+    /// A function of one argument.
+    pub const fn one(function: &'static str, name: &'static Name) -> Self {
+        Self {
+            function,
+            names: [name],
+            positional: 1,
+            required: 1,
+        }
+    }
+}
+
 impl<'a> Args<'a> {
     /// # Safety
     /// `items` holds `positional` live objects and one for each name; `kwnames` is null or a tuple of strings; all live for `'a`.
@@ -154,25 +166,43 @@ impl<'a> Args<'a> {
         Ok(bound)
     }
 
-    /// For `f(a, …, *args, name=…)`: at least `fixed` positional arguments, keywords only from `names`.
+    /// For `f(a)`.
     #[inline]
-    pub fn bind_varargs<const N: usize>(
+    pub fn bind_one(&self, py: Python<'_>, params: &Params<1>) -> PyRes<&'a Own> {
+        match self.positional() {
+            [one] if !self.has_keywords() => Ok(one),
+            _ => Ok(self.bind(py, params)?[0].expect("it is required")),
+        }
+    }
+
+    /// For `f(a, …, *args, name=…)`: the named ones, `*args`, the keywords. `a` may be given by name, as in Python.
+    #[inline]
+    pub fn bind_varargs<const F: usize, const N: usize>(
         &self,
         py: Python<'_>,
         function: &'static str,
-        fixed: &[&'static Name],
+        fixed: &[&'static Name; F],
         names: &[&'static Name; N],
-    ) -> PyRes<[Option<&'a Own>; N]> {
-        let mut bound = [None; N];
-        if self.positional < fixed.len() {
-            let index = self.positional;
-            return Err(missing_argument(py, function, fixed[index].text(), index));
-        }
+    ) -> PyRes<([&'a Own; F], &'a [Own], [Option<&'a Own>; N])> {
+        let items = self.positional();
+        let mut bound: [Option<&'a Own>; F] = std::array::from_fn(|index| items.get(index));
+        let mut keywords = [None; N];
         for (name, value) in self.keywords() {
-            let index = find(py, names, name).ok_or_else(|| unexpected(py, function, name))?;
-            bound[index] = Some(value);
+            if let Some(index) = find(py, names, name) {
+                keywords[index] = Some(value);
+                continue;
+            }
+            let index = find(py, fixed, name).ok_or_else(|| unexpected(py, function, name))?;
+            if bound[index].replace(value).is_some() {
+                return Err(twice(py, function, fixed[index].text()));
+            }
         }
-        Ok(bound)
+        if let Some(missing) = bound.iter().position(Option::is_none) {
+            let name = fixed[missing].text();
+            return Err(missing_argument(py, function, name, missing));
+        }
+        let bound = bound.map(|argument| argument.expect("none is missing"));
+        Ok((bound, items.get(F..).unwrap_or_default(), keywords))
     }
 }
 

@@ -338,11 +338,14 @@ impl<T> Unowned<T> {
         Self(object.object, PhantomData)
     }
 
-    /// A new reference to the noted object.
+    /// A new reference to the noted object; none to one whose deallocation has begun (a Python subclass clears its
+    /// `__slots__`, which runs Python, before our dealloc gets to take the note back).
     #[inline]
-    pub fn upgrade(&self, _py: Python<'_>) -> Own<T> {
-        // SAFETY: `note`'s promise: the object is not yet deallocated, as its note still stands.
-        unsafe { Own::from_borrowed_ptr(self.0.as_ptr()) }
+    pub fn upgrade(&self, _py: Python<'_>) -> Option<Own<T>> {
+        // SAFETY: `note`'s promise: the memory is still the object's, as its note still stands.
+        unsafe {
+            (ffi::Py_REFCNT(self.0.as_ptr()) > 0).then(|| Own::from_borrowed_ptr(self.0.as_ptr()))
+        }
     }
 }
 

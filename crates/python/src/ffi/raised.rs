@@ -53,8 +53,23 @@ impl Raised {
         }
         #[cfg(not(Py_3_12))]
         {
-            let error = PyErr::take(py).expect("an error is set");
-            Own::from(error.into_value(py).into_bound(py).into_any())
+            let _ = py;
+            let (mut class, mut value, mut traceback) = (
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            );
+            // SAFETY: attached; an error is set. Not through `PyErr`: what it drops is parked until PyO3 attaches next.
+            unsafe {
+                ffi::PyErr_Fetch(&raw mut class, &raw mut value, &raw mut traceback);
+                ffi::PyErr_NormalizeException(&raw mut class, &raw mut value, &raw mut traceback);
+                if !traceback.is_null() {
+                    ffi::PyException_SetTraceback(value, traceback);
+                }
+                ffi::Py_XDECREF(traceback);
+                ffi::Py_XDECREF(class);
+                Own::from_owned_ptr(py, value).expect("an error is set")
+            }
         }
     }
 

@@ -30,8 +30,9 @@ pub fn die_of_interrupt_at_exit(_py: Python<'_>) -> Result<(), &'static str> {
     }
 }
 
+#[cfg(Py_3_13)]
 unsafe extern "C" {
-    // Public since 3.2 (Include/cpython/pyerrors.h); pyo3-ffi leaves it out.
+    // Exported since 3.13 (Include/cpython/pyerrors.h; before, a hidden symbol of libpython); pyo3-ffi leaves it out.
     fn PySignal_SetWakeupFd(fd: c_int) -> c_int;
 }
 
@@ -54,7 +55,21 @@ pub fn check_signals(py: Python<'_>) -> PyRes<()> {
 }
 
 /// Makes CPython's C signal handler write each signal number to `fd` (-1: nowhere); gives the one before.
+#[cfg(Py_3_13)]
 pub fn set_wakeup_fd(_py: Python<'_>, fd: c_int) -> c_int {
     // SAFETY: attached; the descriptor is non-blocking and stays open until it is replaced.
     unsafe { PySignal_SetWakeupFd(fd) }
+}
+
+/// The same through the `signal` module, which also refuses a descriptor that has been closed: then there is none.
+#[cfg(not(Py_3_13))]
+pub fn set_wakeup_fd(py: Python<'_>, fd: c_int) -> c_int {
+    let set = |fd: c_int| -> PyResult<c_int> {
+        let options = pyo3::types::PyDict::new(py);
+        options.set_item("warn_on_full_buffer", false)?;
+        py.import("signal")?
+            .call_method("set_wakeup_fd", (fd,), Some(&options))?
+            .extract()
+    };
+    set(fd).or_else(|_closed| set(-1)).unwrap_or(-1)
 }

@@ -43,6 +43,11 @@ pub(super) fn raise(py: Python<'_>, value: Own) {
 pub fn release() {
     #[cfg(Py_3_12)]
     REUSED.with(|cell| {
+        // One that Python code has caught holds that code's frames: whoever caught it may keep it, we do not.
+        if cell.peek(|exception| exception.is_some_and(|e| !is_unspoilt(e))) {
+            drop(cell.take());
+            return;
+        }
         let value = cell.peek(|exception| match exception {
             // SAFETY: ours alone, so nobody can miss the value.
             Some(exception) if is_ours_alone(exception) => unsafe {
@@ -64,11 +69,16 @@ pub fn release() {
 #[cfg(Py_3_12)]
 #[inline]
 fn is_ours_alone(exception: &Own) -> bool {
+    exception.refcount() == 1 && is_unspoilt(exception)
+}
+
+#[cfg(Py_3_12)]
+#[inline]
+fn is_unspoilt(exception: &Own) -> bool {
     // SAFETY: reads fields of a live StopIteration.
     unsafe {
         let fields = exception.as_ptr().cast::<ffi::PyStopIterationObject>();
-        exception.refcount() == 1
-            && (*fields).traceback.is_null()
+        (*fields).traceback.is_null()
             && (*fields).context.is_null()
             && (*fields).cause.is_null()
             && (*fields).notes.is_null()

@@ -8,20 +8,36 @@ use crate::future::Future;
 use crate::names;
 
 /// `task.cancel(msg)`: to be thrown at the next step, or handed on to what the task waits for.
+///
+/// A task that waits for a task that waits for a task …: gone down by a loop, for the chain may be longer than the stack is deep.
 pub(super) fn cancel(py: Python<'_>, this: &Own<Task>, message: Option<Own>) -> PyRes<bool> {
     this.check_initialised(py)?;
     this.quiet();
     if this.is_done() {
         return Ok(false);
     }
-    this.cancel_requests.set(this.cancel_requests.get() + 1);
-    if let Some(waiter) = this.fut_waiter.get() {
-        if forward(py, &waiter, message.clone())? {
-            return Ok(true);
+    let mut last = this.clone();
+    loop {
+        last.cancel_requests.set(last.cancel_requests.get() + 1);
+        let Some(waiter) = last.fut_waiter.get() else {
+            break;
+        };
+        let Some(next) = waiter.exact::<Task>() else {
+            if forward(py, &waiter, message.clone())? {
+                return Ok(true);
+            }
+            break;
+        };
+        next.check_initialised(py)?;
+        next.quiet();
+        if next.is_done() {
+            break;
         }
+        last = next.clone();
     }
-    this.must_cancel.set(true);
-    this.set_cancel_message(message);
+    // Whoever is last has taken it over; those before it need not know.
+    last.must_cancel.set(true);
+    last.set_cancel_message(message);
     Ok(true)
 }
 

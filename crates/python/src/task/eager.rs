@@ -50,6 +50,8 @@ pub(super) fn foreign_step(py: Python<'_>, this: &Own<Task>, error: Option<&Own>
     let error = error.filter(|error| !error.is_none()).cloned();
     match this.engine() {
         Some(engine) => {
+            // Through `call_soon` nobody is noted here; a foreign future that calls back at once meets whoever runs.
+            step::check_alone(py, engine.as_any(), this)?;
             crate::engine::Engine::note_task(py, &engine, this.as_any())?;
             step::run_inside(py, this, error)
         }

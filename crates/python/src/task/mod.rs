@@ -52,6 +52,8 @@ pub struct Task {
     cancel_requests: Cell<i64>,
     /// Its place in the engine's list of living tasks.
     listed: Cell<Option<SlabKey>>,
+    /// The engine of that list; the future's own may be exchanged by `Future.__init__`.
+    lister: Slot<Engine>,
 }
 
 ffi::extends!(Task: Future, future);
@@ -80,6 +82,7 @@ impl Class for Task {
         visit.slot(&self.context);
         visit.slot(&self.fut_waiter);
         visit.slot(&self.name);
+        visit.slot(&self.lister);
     }
 
     fn clear(&self, py: Python<'_>) {
@@ -133,6 +136,7 @@ impl Task {
             log_destroy_pending: Cell::new(true),
             cancel_requests: Cell::new(0),
             listed: Cell::new(None),
+            lister: Slot::empty(),
         }
     }
 
@@ -176,16 +180,18 @@ impl Task {
             Some(engine) => {
                 this.listed
                     .set(Some(engine.enlist(Unowned::note(this.as_any()))));
-                if eager_start && engine.thread() != 0 {
-                    return eager::start(py, this);
-                }
-                let first = engine.schedule(py, Entry::Step(TaskRef(this.as_any().clone())));
-                if first.is_err() {
+                this.lister.set(Some(engine.clone()));
+                let begun = if eager_start && engine.thread() != 0 {
+                    eager::start(py, this)
+                } else {
+                    engine.schedule(py, Entry::Step(TaskRef(this.as_any().clone())))
+                };
+                if begun.is_err() {
                     // Never going to run, so nothing to complain about when it dies.
                     this.log_destroy_pending.set(false);
                     this.unlist();
                 }
-                first
+                begun
             }
             None => eager::start_on_foreign_loop(py, this, eager_start),
         }
@@ -193,7 +199,7 @@ impl Task {
 
     /// Leaves the engine's list of living tasks.
     fn unlist(&self) {
-        if let (Some(key), Some(engine)) = (self.listed.take(), self.engine()) {
+        if let (Some(key), Some(engine)) = (self.listed.take(), self.lister.take()) {
             engine.delist(key);
         }
     }

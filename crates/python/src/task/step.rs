@@ -46,6 +46,9 @@ fn contain(py: Python<'_>, this: &Own<Task>, done: PyRes<()>) -> PyRes<()> {
         Err(error) if error.leaves_the_loop(py) => Err(error),
         Err(error) => {
             let exception = error.take(py);
+            if let Some(engine) = this.engine() {
+                Engine::forget_task(py, &engine)?;
+            }
             let details = pyo3::types::PyDict::new(py);
             details.set_item("message", "Exception in callback TaskStepMethWrapper")?;
             details.set_item("exception", exception.bound(py))?;
@@ -72,22 +75,27 @@ pub(super) fn error_of(py: Python<'_>, future: &Own) -> PyRes<Option<Own>> {
 
 #[inline]
 fn on_engine(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
-    let engine = this
-        .engine()
-        .expect("entries are made for tasks of an engine only");
+    // Gone only where `__init__` has moved the task elsewhere meanwhile.
+    let engine = this.engine().ok_or_else(|| gone(py))?;
     Engine::note_task(py, &engine, this.as_any())?;
     run(py, this, error)
+}
+
+/// `RuntimeError` where another task is in the middle of a step.
+pub(super) fn check_alone(py: Python<'_>, loop_: &Own, this: &Own<Task>) -> PyRes<()> {
+    let Some(other) = current_task::get(py, loop_)? else {
+        return Ok(());
+    };
+    let (task, other) = (this.as_any().bound(py).repr()?, other.bound(py).repr()?);
+    let text =
+        format!("Cannot enter into task {task} while another task {other} is being executed.");
+    Err(Raised::new::<pyo3::exceptions::PyRuntimeError>(py, text))
 }
 
 /// A step on a foreign loop: the same between asyncio's enter and leave.
 pub(super) fn on_foreign_loop(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
     let loop_ = this.loop_object(py)?;
-    if let Some(other) = current_task::get(py, &loop_)? {
-        let (task, other) = (this.as_any().bound(py).repr()?, other.bound(py).repr()?);
-        let text =
-            format!("Cannot enter into task {task} while another task {other} is being executed.");
-        return Err(Raised::new::<pyo3::exceptions::PyRuntimeError>(py, text));
-    }
+    check_alone(py, &loop_, this)?;
     current_task::set(py, &loop_, this.as_any())?;
     let done = run_inside(py, this, error).map_err(|error| error.take(py));
     current_task::clear(py, &loop_)?;
