@@ -20,6 +20,7 @@ from asyncio.log import logger
 from . import _ferrio
 from ._connect import Connecting
 from ._pipes import Piping
+from ._process import Spawning
 from ._serve import Serving, socket_files
 from ._tasks import register_loop
 from ._tls import StartingTls
@@ -314,6 +315,7 @@ class Loop(
     Serving,
     StartingTls,
     Piping,
+    Spawning,
     Closing,
     _ferrio.Loop,
     asyncio.AbstractEventLoop,

@@ -6,7 +6,7 @@ Runs with the interpreter that runs it. ``expect/<version>/<mode>.txt`` lists th
 reason; any other failure fails the run, and so does a listed test that passes.
 
 * task: every test of tasks and futures, with `ferrio.Task` and `ferrio.Future` in the stdlib's place.
-* loop: the suite's modules below, with `ferrio.new_event_loop` wherever the suite makes a loop.
+* loop: the whole suite, with `ferrio.new_event_loop` wherever the suite makes a loop.
 """
 
 import argparse
@@ -19,14 +19,9 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-LOOP_FILES = (
-    "test_futures,test_tasks,test_eager_task_factory,test_pep492,test_context,test_runners,test_taskgroups,"
-    "test_timeouts,test_waitfor,test_locks,test_queues,test_streams,test_threads,test_buffered_proto"
-)
-
 MODES = {
     "task": ["--task-class", "ferrio:Task", "--future-class", "ferrio:Future"],
-    "loop": ["--loop", "ferrio:new_event_loop", "--files", LOOP_FILES],
+    "loop": ["--loop", "ferrio:new_event_loop"],
 }
 
 

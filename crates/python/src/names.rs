@@ -75,5 +75,6 @@ names! {
     TYPE = "type",
     WAITER = "waiter",
     WARNING = "warning",
+    WATCHES_PEER = "watches_peer",
     WHEN = "when",
 }

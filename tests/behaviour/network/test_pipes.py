@@ -110,3 +110,90 @@ def test_a_file_is_no_pipe(run):
                 await loop.connect_read_pipe(asyncio.Protocol, file)
 
     run(main())
+
+
+class Writer(asyncio.BaseProtocol):
+    def __init__(self):
+        self.events = []
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport):
+        self.events.append("made")
+
+    def pause_writing(self):
+        self.events.append("pause")
+
+    def resume_writing(self):
+        self.events.append("resume")
+
+    def connection_lost(self, exc):
+        self.lost.set_result(exc)
+
+
+def test_everything_written_arrives_before_the_end(run, pipe):
+    async def main():
+        reading, writing = pipe
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(Writer, writing)
+        assert isinstance(transport, asyncio.WriteTransport)
+        assert transport.get_extra_info("pipe") is writing
+        assert transport.can_write_eof()
+        sent = os.urandom(500_000)
+        received = loop.run_in_executor(None, reading.readall)
+        transport.write(sent[:10])
+        transport.writelines([sent[10:20], bytearray(sent[20:30])])
+        transport.write(memoryview(sent)[30:])
+        transport.close()
+        transport.write(b"dropped")
+        assert await received == sent
+        assert await protocol.lost is None
+        assert protocol.events == ["made", "pause"] or protocol.events == ["made", "pause", "resume"]
+        assert writing.closed
+
+    run(main())
+
+
+def test_a_full_pipe_pauses_the_writer(run, pipe):
+    async def main():
+        reading, writing = pipe
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(Writer, writing)
+        transport.set_write_buffer_limits(high=1000)
+        assert transport.get_write_buffer_limits() == (250, 1000)
+        transport.write(b"x" * 1_000_000)
+        assert protocol.events == ["made", "pause"]
+        assert transport.get_write_buffer_size() > 500_000
+        await loop.run_in_executor(None, reading.read, 1_000_000)
+        while "resume" not in protocol.events:
+            await loop.run_in_executor(None, reading.read, 1_000_000)
+        transport.abort()
+        assert await protocol.lost is None
+
+    run(main())
+
+
+@pytest.mark.parametrize("waiting, error", [(0, type(None)), (1_000_000, BrokenPipeError)])
+def test_a_reader_that_goes_away_ends_the_writer(run, pipe, waiting, error):
+    async def main():
+        reading, writing = pipe
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.connect_write_pipe(Writer, writing)
+        transport.write(b"x" * waiting)
+        await asyncio.sleep(0)
+        reading.close()
+        assert isinstance(await protocol.lost, error)
+        assert transport.is_closing()
+        for _ in range(10):
+            transport.write(b"dropped")
+
+    run(main())
+
+
+def test_nothing_can_be_written_to_a_file(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with tempfile.TemporaryFile() as file:
+            with pytest.raises(ValueError, match="Pipe transport is only for pipes, sockets"):
+                await loop.connect_write_pipe(asyncio.BaseProtocol, file)
+
+    run(main())

@@ -84,6 +84,8 @@ pub enum Source {
     Listener(SinkRef),
     /// The reading end of a pipe.
     ReadPipe(SinkRef),
+    /// The writing end of a pipe.
+    WritePipe(SinkRef),
     /// `add_reader`, `add_writer` and `sock_*`.
     Watch {
         /// Called when the descriptor is readable.
@@ -109,7 +111,10 @@ impl Source {
     pub fn traverse(&self, visit: &mut Visit) {
         match self {
             Self::Waker | Self::Signals => {}
-            Self::Stream(sink) | Self::Listener(sink) | Self::ReadPipe(sink) => visit.own(&sink.0),
+            Self::Stream(sink)
+            | Self::Listener(sink)
+            | Self::ReadPipe(sink)
+            | Self::WritePipe(sink) => visit.own(&sink.0),
             Self::Watch { reader, writer } => {
                 for watcher in [reader, writer].into_iter().flatten() {
                     watcher.traverse(visit);

@@ -94,7 +94,8 @@ impl Engine {
             .with(|sources| match sources.by_fd(fd)?.1.source {
                 Source::Stream(ref sink)
                 | Source::Listener(ref sink)
-                | Source::ReadPipe(ref sink) => Some(sink.clone()),
+                | Source::ReadPipe(ref sink)
+                | Source::WritePipe(ref sink) => Some(sink.clone()),
                 _ => None,
             });
         match owner {

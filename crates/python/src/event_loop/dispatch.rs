@@ -10,8 +10,9 @@ use crate::ffi::{Class, Own, PyRes};
 use crate::future::Future;
 use crate::handle::{self, Handle};
 use crate::sock::{self, SockOperation};
+use crate::transport::pipe::{read, read::ReadPipeTransport, write, write::WritePipeTransport};
 use crate::transport::stream::StreamTransport;
-use crate::transport::{listener, listener::Listener, pipe, pipe::ReadPipeTransport, stream};
+use crate::transport::{listener, listener::Listener, stream};
 
 /// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
 /// unseen; polling is level-triggered, so the kernel says them again.
@@ -54,7 +55,11 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
             )?;
         }
         Source::Listener(sink) => listener::ready(py, open::<Listener>(&sink))?,
-        Source::ReadPipe(sink) => pipe::ready(py, open::<ReadPipeTransport>(&sink))?,
+        Source::ReadPipe(sink) => read::ready(py, open::<ReadPipeTransport>(&sink))?,
+        Source::WritePipe(sink) => {
+            let pipe = open::<WritePipeTransport>(&sink);
+            write::ready(py, pipe, event.readable, event.writable)?;
+        }
         Source::Watch { reader, .. } => {
             if let (true, Some(reader)) = (event.readable, reader) {
                 wake(py, &reader)?;
@@ -90,9 +95,12 @@ fn wake(py: Python<'_>, watcher: &Watcher) -> PyRes<()> {
 
 /// A deferred call that a transport asked for.
 pub(super) fn sink_call(py: Python<'_>, sink: &SinkRef, call: SinkCall) -> PyRes<()> {
-    match sink.0.cast::<StreamTransport>() {
-        Some(stream) => stream::call(py, stream, call),
-        None => pipe::call(py, open::<ReadPipeTransport>(sink), call),
+    if let Some(stream) = sink.0.exact::<StreamTransport>() {
+        stream::call(py, stream, call)
+    } else if let Some(pipe) = sink.0.exact::<WritePipeTransport>() {
+        write::call(py, pipe, call)
+    } else {
+        read::call(py, open::<ReadPipeTransport>(sink), call)
     }
 }
 
@@ -109,7 +117,11 @@ pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
 fn flush_all(py: Python<'_>, this: &Own<Loop>, sinks: Vec<SinkRef>) -> PyRes<()> {
     let mut sinks = sinks.into_iter();
     while let Some(sink) = sinks.next() {
-        if let Err(error) = stream::flush(py, open::<StreamTransport>(&sink)) {
+        let done = match sink.0.exact::<StreamTransport>() {
+            Some(stream) => stream::flush(py, stream),
+            None => write::flush(py, open::<WritePipeTransport>(&sink)),
+        };
+        if let Err(error) = done {
             sinks.for_each(|sink| this.note_unflushed(sink));
             return Err(error);
         }

@@ -181,6 +181,11 @@ fn ground() -> Vec<Method<Loop>> {
             transports::make_read_pipe_transport,
         ),
         Method::args(
+            c"_make_write_pipe_transport",
+            c"_make_write_pipe_transport($self, pipe, protocol, waiter, watches_peer)\n--\n\nA transport over the writing end of a pipe.",
+            transports::make_write_pipe_transport,
+        ),
+        Method::args(
             c"_start_serving",
             c"_start_serving($self, protocol_factory, sock, server, backlog, /)\n--\n\nAccept connections.",
             transports::start_serving,

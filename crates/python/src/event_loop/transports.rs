@@ -5,12 +5,12 @@ use pyo3::prelude::*;
 
 use super::{Loop, dispatch};
 use crate::engine::Engine;
-use crate::ffi::{Args, Own, Params, PyRes, Raised, Slot};
+use crate::ffi::{Args, Own, Params, PyRes, Raised, Slot, call};
 use crate::future::Future;
 use crate::names;
 use crate::sock::{self, Wish};
 use crate::transport::listener::{self, Listener};
-use crate::transport::pipe::{self, ReadPipeTransport};
+use crate::transport::pipe::{read, read::ReadPipeTransport, write, write::WritePipeTransport};
 use crate::transport::socket::Socket;
 use crate::transport::stream::{Beginning, StreamTransport};
 
@@ -75,7 +75,31 @@ pub(super) fn make_read_pipe_transport(
 ) -> PyRes<Own<ReadPipeTransport>> {
     let [pipe, protocol, waiter] = args.bind(py, &MAKE_READ_PIPE)?;
     let (pipe, protocol) = (pipe.expect("required"), protocol.expect("required"));
-    pipe::start(py, this.base(), pipe, protocol, own_future(py, waiter)?)
+    read::start(py, this.base(), pipe, protocol, own_future(py, waiter)?)
+}
+
+static MAKE_WRITE_PIPE: Params<4> = Params {
+    function: "_make_write_pipe_transport",
+    names: [
+        &names::PIPE,
+        &names::PROTOCOL,
+        &names::WAITER,
+        &names::WATCHES_PEER,
+    ],
+    positional: 4,
+    required: 4,
+};
+
+pub(super) fn make_write_pipe_transport(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<WritePipeTransport>> {
+    let [pipe, protocol, waiter, watches_peer] = args.bind(py, &MAKE_WRITE_PIPE)?;
+    let (pipe, protocol) = (pipe.expect("required"), protocol.expect("required"));
+    let watches_peer = call::truth(py, watches_peer.expect("required"))?;
+    let waiter = own_future(py, waiter)?;
+    write::start(py, this.base(), pipe, protocol, waiter, watches_peer)
 }
 
 /// `(protocol_factory, sock, server, backlog)`.

@@ -7,14 +7,21 @@
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
-use crate::ffi::{Own, PyRes, call};
+use crate::ffi::{Own, PyRes, Slot, call};
 use crate::names;
 
 pub mod listener;
+mod outgoing;
 pub mod pipe;
 pub mod protocol;
 pub mod socket;
 pub mod stream;
+
+/// Is there an end of a callback at which bytes can be flushed? Outside of a run they are sent at once.
+#[inline]
+fn is_running(engine: &Slot<Engine>) -> bool {
+    engine.peek(|engine| engine.is_some_and(|engine| engine.thread() != 0))
+}
 
 /// Tells the loop's exception handler of a transport's problem.
 fn report(

@@ -46,7 +46,7 @@ fn detach(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
 /// `close()`: when everything written has been sent.
 pub(super) fn close(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     write::flush(py, this)?;
-    let left = write::has_bytes(this);
+    let left = this.outgoing.has_bytes();
     match this.change(|conn| conn.close(left)) {
         Action::Lose => loss::lose(py, this, None),
         _ => StreamTransport::update_interest(py, this),

@@ -19,21 +19,12 @@ pub(super) fn force(py: Python<'_>, this: &Own<StreamTransport>, error: Option<O
 
 /// Stops listening to the kernel and schedules `connection_lost`.
 pub(super) fn lose(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
-    discard(this);
+    this.outgoing.discard();
     if let (Some(engine), Some(key)) = (this.engine.get(), this.key.take()) {
         engine.deregister(key);
     }
-    this.dropped_writes.set(1);
     this.error.set(error);
     this.later(py, this, SinkCall::ConnectionLost)
-}
-
-/// Lets go of what was not sent.
-fn discard(this: &StreamTransport) {
-    let mut dropped = Vec::new();
-    this.queue.with(|queue| queue.clear(&mut dropped));
-    drop(dropped);
-    this.blocked.set(false);
 }
 
 /// An error that ends the connection: system errors are everyday life, others are reported.

@@ -21,16 +21,14 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, RawFd};
 
 use ferrio_core::conn::{Action, Conn};
-use ferrio_core::flow::Watermarks;
-use ferrio_core::write_queue::WriteQueue;
 use ferrio_reactor::net::{self, SockAddr};
 use ferrio_reactor::{Interest, Key};
 use pyo3::prelude::*;
 
+use super::outgoing::Outgoing;
 use super::protocol::Protocol;
 use super::socket::Socket;
 use crate::engine::{Engine, Entry, SinkCall, SinkRef, Source};
-use crate::ffi::buffer::Payload;
 use crate::ffi::{
     Class, GuardedCell, Name, Own, PyRes, Raised, Slot, TypeSlot, Visit, WithDict, context,
 };
@@ -48,14 +46,7 @@ pub struct StreamTransport {
     fd: Cell<RawFd>,
     key: Cell<Option<Key>>,
     conn: Cell<Conn>,
-    marks: Cell<Watermarks>,
-    queue: GuardedCell<WriteQueue<Payload>>,
-    /// Has the engine been told that bytes wait to be flushed?
-    noted: Cell<bool>,
-    /// The kernel has refused bytes; we wait for it to be writable.
-    blocked: Cell<bool>,
-    /// Writes dropped because the connection is lost.
-    dropped_writes: Cell<u32>,
+    outgoing: Outgoing,
     protocol: Protocol,
     /// All protocol callbacks run in the context the transport was made in.
     context: Slot,
@@ -159,11 +150,7 @@ impl StreamTransport {
                 fd: Cell::new(fd),
                 key: Cell::new(None),
                 conn: Cell::new(Conn::new()),
-                marks: Cell::new(Watermarks::new()),
-                queue: GuardedCell::new(WriteQueue::new()),
-                noted: Cell::new(false),
-                blocked: Cell::new(false),
-                dropped_writes: Cell::new(0),
+                outgoing: Outgoing::new(),
                 protocol,
                 context: Slot::new(Some(context::copy_current(py)?)),
                 waiter: Slot::new(begin.waiter),
@@ -206,7 +193,7 @@ impl StreamTransport {
         let conn = this.conn.get();
         let interest = Interest {
             readable: conn.wants_bytes(),
-            writable: this.blocked.get() && !conn.is_lost(),
+            writable: this.outgoing.is_blocked() && !conn.is_lost(),
         };
         match (this.key.get(), interest == Interest::NONE) {
             (Some(key), true) => {
@@ -258,7 +245,7 @@ pub fn ready(
     if readable && this.conn.get().wants_bytes() {
         read::ready(py, this)?;
     }
-    if writable && this.blocked.get() {
+    if writable && this.outgoing.is_blocked() {
         write::unblocked(py, this)?;
     }
     Ok(())

@@ -1,11 +1,10 @@
 //! What Python sees of a stream transport.
 
 use ferrio_core::conn::Conn;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::{StreamTransport, close, engine_of, extra, loss, write};
-use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
+use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, TypeBuilder};
 use crate::future::asyncio_class;
 use crate::names;
 
@@ -40,22 +39,18 @@ fn set_write_buffer_limits(
     args: Args<'_>,
 ) -> PyRes<()> {
     let [high, low] = args.bind(py, &LIMITS)?;
-    let mut marks = this.marks.get();
-    marks
-        .set(write::limit(py, high)?, write::limit(py, low)?)
-        .map_err(|bad| Raised::new::<PyValueError>(py, bad.to_string()))?;
-    this.marks.set(marks);
+    this.outgoing.set_limits(py, high, low)?;
     write::judge(py, this)
 }
 
 fn get_write_buffer_limits(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes {
-    let (low, high) = this.marks.get().limits();
+    let (low, high) = this.outgoing.limits();
     Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
 }
 
 fn get_write_buffer_size(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<i64> {
     write::flush(py, this)?;
-    Ok(write::buffered(this) as i64)
+    Ok(this.outgoing.len_bytes() as i64)
 }
 
 fn pause_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
@@ -113,12 +108,12 @@ fn repr(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes {
         } else {
             "idle"
         };
-        let writing = if this.blocked.get() {
+        let writing = if this.outgoing.is_blocked() {
             "polling"
         } else {
             "idle"
         };
-        let waiting = write::buffered(this);
+        let waiting = this.outgoing.len_bytes();
         text.push_str(&format!(
             " read={reading} write=<{writing}, bufsize={waiting}>"
         ));

@@ -99,7 +99,7 @@ fn end_of_stream(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
         }
     };
     write::flush(py, this)?;
-    let left = write::has_bytes(this);
+    let left = this.outgoing.has_bytes();
     match this.change(|conn| conn.peer_eof(keep_open, left)) {
         Action::Lose => loss::lose(py, this, None),
         _ => StreamTransport::update_interest(py, this),

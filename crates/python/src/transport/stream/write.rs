@@ -1,56 +1,27 @@
 //! From the program to the kernel.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
 
 use ferrio_core::conn::{Action, Conn};
 use ferrio_core::flow::Flow;
 use ferrio_reactor::net;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::{StreamTransport, loss};
 use crate::engine::SinkRef;
 use crate::error;
-use crate::ffi::buffer::Payload;
 use crate::ffi::{Name, Own, PyRes, Raised};
 use crate::names;
-
-/// Beyond this many bytes a write does not wait for the end of the callback.
-const FLUSH_AT: usize = 64 * 1024;
-/// From this many writes into a lost connection on, the program is warned.
-const WARN_AFTER: u32 = 5;
-
-/// Do bytes wait?
-pub(super) fn has_bytes(this: &StreamTransport) -> bool {
-    this.queue.with(|queue| !queue.is_empty())
-}
-
-/// How many bytes wait.
-pub(super) fn buffered(this: &StreamTransport) -> usize {
-    this.queue.with(|queue| queue.len_bytes())
-}
-
-fn payload(py: Python<'_>, data: &Own) -> PyRes<Payload> {
-    Payload::from_object(py, data).map_err(|error| {
-        if !error.is::<PyTypeError>(py) {
-            return error;
-        }
-        error.clear(py);
-        let class = data.type_object(py);
-        let name = class
-            .name()
-            .map_or_else(|_| "?".to_owned(), |name| name.to_string());
-        let text = format!("data argument must be a bytes-like object, not '{name}'");
-        Raised::new::<PyTypeError>(py, text)
-    })
-}
+use crate::transport::is_running;
+use crate::transport::outgoing::{Sent, payload};
 
 /// `write(data)`.
 #[inline]
 pub(super) fn write(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
     let payload = payload(py, data)?;
     if may_write(py, this, "write")? && !payload.as_ref().is_empty() {
-        this.queue.with(|queue| queue.push(payload));
+        this.outgoing.push(payload);
         written(py, this)?;
     }
     Ok(())
@@ -66,8 +37,9 @@ pub(super) fn write_lines(py: Python<'_>, this: &Own<StreamTransport>, lines: &O
     if !may_write(py, this, "writelines")? || payloads.is_empty() {
         return Ok(());
     }
-    this.queue
-        .with(|queue| payloads.drain(..).for_each(|payload| queue.push(payload)));
+    for payload in payloads {
+        this.outgoing.push(payload);
+    }
     written(py, this)
 }
 
@@ -81,30 +53,29 @@ fn may_write(py: Python<'_>, this: &StreamTransport, method: &str) -> PyRes<bool
     if !conn.is_lost() {
         return Ok(true);
     }
-    let dropped = this.dropped_writes.get();
-    this.dropped_writes.set(dropped.saturating_add(1));
-    if dropped >= WARN_AFTER {
-        let logger = py.import("asyncio.log")?.getattr("logger")?;
-        logger.call_method1("warning", ("socket.send() raised exception.",))?;
-    }
+    this.outgoing
+        .drop_write(py, "socket.send() raised exception.")?;
     Ok(false)
 }
 
 /// Bytes have been queued: sees to it that they are flushed, and judges the watermarks.
 #[inline]
 fn written(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    let waiting = buffered(this);
-    let much = waiting >= FLUSH_AT || this.marks.get().exceeded(waiting);
-    if this.blocked.get() || !much {
-        note(this);
-    } else {
+    let much = this.outgoing.is_much();
+    if !this.outgoing.is_blocked() && (much || !is_running(&this.engine)) {
         flush(py, this)?;
+    } else {
+        note(this);
     }
-    if much { after_write(py, this) } else { Ok(()) }
+    if much {
+        tell(py, this, this.outgoing.after_write())
+    } else {
+        Ok(())
+    }
 }
 
 fn note(this: &Own<StreamTransport>) {
-    if this.blocked.get() || this.noted.replace(true) {
+    if !this.outgoing.must_note() {
         return;
     }
     if let Some(engine) = this.engine.get() {
@@ -112,24 +83,10 @@ fn note(this: &Own<StreamTransport>) {
     }
 }
 
-fn after_write(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    let mut marks = this.marks.get();
-    let flow = marks.after_write(buffered(this));
-    this.marks.set(marks);
-    tell(py, this, flow)
-}
-
-fn after_drain(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    let mut marks = this.marks.get();
-    let flow = marks.after_drain(buffered(this));
-    this.marks.set(marks);
-    tell(py, this, flow)
-}
-
 /// Judges anew after the limits were changed.
 pub(super) fn judge(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     flush(py, this)?;
-    after_write(py, this)
+    tell(py, this, this.outgoing.after_write())
 }
 
 fn tell(py: Python<'_>, this: &Own<StreamTransport>, flow: Flow) -> PyRes<()> {
@@ -148,50 +105,17 @@ fn tell(py: Python<'_>, this: &Own<StreamTransport>, flow: Flow) -> PyRes<()> {
     }
 }
 
-enum Sent {
-    All,
-    Blocked,
-    Failed(std::io::Error),
-}
-
-/// Gives the kernel what waits, until it refuses or nothing is left.
-fn send(this: &StreamTransport) -> Sent {
-    let mut done = Vec::new();
-    let fd = this.fd.get();
-    let outcome = this.queue.with(|queue| {
-        loop {
-            let result = match queue.single() {
-                Some(bytes) => net::send(fd, bytes),
-                None if queue.is_empty() => return Sent::All,
-                None => {
-                    let mut slices: Vec<IoSlice<'_>> = Vec::new();
-                    queue.slices(&mut slices);
-                    net::send_vectored(fd, &slices)
-                }
-            };
-            match result {
-                Ok(bytes) => queue.consume(bytes, &mut done),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Blocked,
-                Err(error) => return Sent::Failed(error),
-            }
-        }
-    });
-    drop(done);
-    outcome
-}
-
 /// Sends what waits. Does nothing while the kernel refuses bytes, or after the connection is lost.
 #[inline]
 pub fn flush(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    this.noted.set(false);
-    if this.blocked.get() || this.conn.get().is_lost() || !has_bytes(this) {
+    this.outgoing.forget_note();
+    if this.outgoing.is_blocked() || this.conn.get().is_lost() || !this.outgoing.has_bytes() {
         return Ok(());
     }
-    match send(this) {
+    match this.outgoing.send(this.fd.get()) {
         Sent::All => drained(py, this),
         Sent::Blocked => {
-            this.blocked.set(true);
+            this.outgoing.set_blocked(true);
             StreamTransport::update_interest(py, this)
         }
         Sent::Failed(error) => send_failed(py, this, &error),
@@ -203,15 +127,15 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()
     if this.conn.get().is_lost() {
         return Ok(());
     }
-    match send(this) {
-        Sent::Blocked => after_drain(py, this),
+    match this.outgoing.send(this.fd.get()) {
+        Sent::Blocked => tell(py, this, this.outgoing.after_drain()),
         Sent::Failed(error) => send_failed(py, this, &error),
         Sent::All => {
-            this.blocked.set(false);
-            after_drain(py, this)?;
+            this.outgoing.set_blocked(false);
+            tell(py, this, this.outgoing.after_drain())?;
             StreamTransport::update_interest(py, this)?;
             // `resume_writing` may have written more.
-            if has_bytes(this) {
+            if this.outgoing.has_bytes() {
                 Ok(())
             } else {
                 drained(py, this)
@@ -238,7 +162,7 @@ fn drained(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
 /// `write_eof()`.
 pub(super) fn write_eof(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     flush(py, this)?;
-    let left = has_bytes(this);
+    let left = this.outgoing.has_bytes();
     match this.change(|conn| conn.write_eof(left)) {
         Action::ShutdownWrite => shutdown(py, this),
         _ => Ok(()),
@@ -251,13 +175,5 @@ fn shutdown(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
         // The peer is gone already: there is nobody to tell.
         Err(error) if error.kind() == ErrorKind::NotConnected => Ok(()),
         Err(error) => Err(error::os_error(py, &error)),
-    }
-}
-
-/// `set_write_buffer_limits(high, low)`.
-pub(super) fn limit(py: Python<'_>, value: Option<&Own>) -> PyRes<Option<i64>> {
-    match value.filter(|value| !value.is_none()) {
-        Some(value) => Ok(Some(value.bound(py).extract::<i64>()?)),
-        None => Ok(None),
     }
 }

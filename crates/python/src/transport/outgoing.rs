@@ -1,0 +1,209 @@
+//! What a program has written and the kernel has not taken, and whether the program should go on writing.
+//!
+//! Who owns one decides when to send and what a failure means; see `stream/write.rs` and `pipe/write.rs`.
+
+use std::cell::Cell;
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::RawFd;
+
+use ferrio_core::flow::{Flow, Watermarks};
+use ferrio_core::write_queue::WriteQueue;
+use ferrio_reactor::net;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::ffi::buffer::Payload;
+use crate::ffi::{GuardedCell, Own, PyRes, Raised};
+
+/// Beyond this many bytes a write does not wait for the end of the callback.
+const FLUSH_AT: usize = 64 * 1024;
+/// From this many writes into a lost connection on, the program is warned.
+const WARN_AFTER: u32 = 5;
+
+/// Bytes on their way out.
+pub struct Outgoing {
+    queue: GuardedCell<WriteQueue<Payload>>,
+    marks: Cell<Watermarks>,
+    /// Has the engine been told that bytes wait to be flushed?
+    noted: Cell<bool>,
+    /// The kernel has refused bytes; we wait for it to be writable.
+    blocked: Cell<bool>,
+    /// Writes dropped because the connection is lost.
+    dropped: Cell<u32>,
+}
+
+/// How far a send has come.
+#[must_use]
+pub enum Sent {
+    /// Nothing is left.
+    All,
+    /// The kernel takes no more for now.
+    Blocked,
+    /// It will take no more.
+    Failed(io::Error),
+}
+
+impl Outgoing {
+    /// Nothing written, default watermarks.
+    pub fn new() -> Self {
+        Self {
+            queue: GuardedCell::new(WriteQueue::new()),
+            marks: Cell::new(Watermarks::new()),
+            noted: Cell::new(false),
+            blocked: Cell::new(false),
+            dropped: Cell::new(0),
+        }
+    }
+
+    /// Do bytes wait?
+    #[inline]
+    pub fn has_bytes(&self) -> bool {
+        self.queue.with(|queue| !queue.is_empty())
+    }
+
+    /// How many bytes wait.
+    #[inline]
+    pub fn len_bytes(&self) -> usize {
+        self.queue.with(|queue| queue.len_bytes())
+    }
+
+    /// Queues bytes.
+    #[inline]
+    pub fn push(&self, payload: Payload) {
+        self.queue.with(|queue| queue.push(payload));
+    }
+
+    /// Is it too much to wait for the end of the callback?
+    #[inline]
+    pub fn is_much(&self) -> bool {
+        let waiting = self.len_bytes();
+        waiting >= FLUSH_AT || self.marks.get().exceeded(waiting)
+    }
+
+    /// Does the kernel refuse bytes for now?
+    #[inline]
+    pub fn is_blocked(&self) -> bool {
+        self.blocked.get()
+    }
+
+    /// Notes whether it does.
+    #[inline]
+    pub fn set_blocked(&self, blocked: bool) {
+        self.blocked.set(blocked);
+    }
+
+    /// Must the engine be told that bytes wait to be flushed? Then the caller tells it.
+    #[inline]
+    pub fn must_note(&self) -> bool {
+        !self.blocked.get() && !self.noted.replace(true)
+    }
+
+    /// The engine's note is used up.
+    #[inline]
+    pub fn forget_note(&self) {
+        self.noted.set(false);
+    }
+
+    /// Gives the kernel what waits, until it refuses or nothing is left.
+    pub fn send(&self, fd: RawFd) -> Sent {
+        let mut done = Vec::new();
+        let outcome = self.queue.with(|queue| {
+            loop {
+                let result = match queue.single() {
+                    Some(bytes) => net::send(fd, bytes),
+                    None if queue.is_empty() => return Sent::All,
+                    None => {
+                        let mut slices: Vec<IoSlice<'_>> = Vec::new();
+                        queue.slices(&mut slices);
+                        net::send_vectored(fd, &slices)
+                    }
+                };
+                match result {
+                    Ok(bytes) => queue.consume(bytes, &mut done),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Blocked,
+                    Err(error) => return Sent::Failed(error),
+                }
+            }
+        });
+        drop(done);
+        outcome
+    }
+
+    /// Lets go of what was not sent; further writes are dropped ones.
+    pub fn discard(&self) {
+        let mut dropped = Vec::new();
+        self.queue.with(|queue| queue.clear(&mut dropped));
+        drop(dropped);
+        self.blocked.set(false);
+        self.dropped.set(1);
+    }
+
+    /// Counts a dropped write, with a warning once it becomes a habit.
+    #[cold]
+    pub fn drop_write(&self, py: Python<'_>, warning: &str) -> PyRes<()> {
+        let dropped = self.dropped.get();
+        self.dropped.set(dropped.saturating_add(1));
+        if dropped >= WARN_AFTER {
+            let logger = py.import("asyncio.log")?.getattr("logger")?;
+            logger.call_method1("warning", (warning,))?;
+        }
+        Ok(())
+    }
+
+    /// Bytes have been queued: should the program pause?
+    pub fn after_write(&self) -> Flow {
+        self.judge(Watermarks::after_write)
+    }
+
+    /// Bytes have been sent: may the program go on?
+    pub fn after_drain(&self) -> Flow {
+        self.judge(Watermarks::after_drain)
+    }
+
+    fn judge(&self, judge: impl FnOnce(&mut Watermarks, usize) -> Flow) -> Flow {
+        let mut marks = self.marks.get();
+        let flow = judge(&mut marks, self.len_bytes());
+        self.marks.set(marks);
+        flow
+    }
+
+    /// The watermarks, (low, high) in bytes.
+    pub fn limits(&self) -> (usize, usize) {
+        self.marks.get().limits()
+    }
+
+    /// `set_write_buffer_limits(high, low)`; the caller judges anew. Errors: `ValueError`, `TypeError`.
+    pub fn set_limits(&self, py: Python<'_>, high: Option<&Own>, low: Option<&Own>) -> PyRes<()> {
+        let mut marks = self.marks.get();
+        marks
+            .set(limit(py, high)?, limit(py, low)?)
+            .map_err(|bad| Raised::new::<PyValueError>(py, bad.to_string()))?;
+        self.marks.set(marks);
+        Ok(())
+    }
+}
+
+fn limit(py: Python<'_>, value: Option<&Own>) -> PyRes<Option<i64>> {
+    match value.filter(|value| !value.is_none()) {
+        Some(value) => Ok(Some(value.bound(py).extract::<i64>()?)),
+        None => Ok(None),
+    }
+}
+
+/// The bytes of what was given to `write`. Errors: `TypeError` in asyncio's words.
+#[inline]
+pub fn payload(py: Python<'_>, data: &Own) -> PyRes<Payload> {
+    Payload::from_object(py, data).map_err(|error| {
+        if !error.is::<PyTypeError>(py) {
+            return error;
+        }
+        error.clear(py);
+        let class = data.type_object(py);
+        let name = class
+            .name()
+            .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+        let text = format!("data argument must be a bytes-like object, not '{name}'");
+        Raised::new::<PyTypeError>(py, text)
+    })
+}

@@ -1,0 +1,329 @@
+//! `WritePipeTransport`: see `asyncio.WriteTransport`. Bytes leave as those of a stream connection do, at the end of the
+//! callback. That the other side is gone is seen at once, not only by the next write: a pipe is watched for it.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use ferrio_core::conn::{Action, Conn};
+use ferrio_core::flow::Flow;
+use ferrio_reactor::Interest;
+use pyo3::exceptions::{PyBrokenPipeError, PyOSError};
+use pyo3::prelude::*;
+
+use super::PipeTransport;
+use crate::engine::{Engine, SinkCall, SinkRef, Source};
+use crate::error;
+use crate::ffi::{
+    self, Args, Class, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder,
+    TypeSlot, Visit, WithDict,
+};
+use crate::future::{Future, asyncio_class};
+use crate::names;
+use crate::transport::is_running;
+use crate::transport::outgoing::{Outgoing, Sent, payload};
+
+/// The writing end of a pipe.
+#[repr(C)]
+pub struct WritePipeTransport {
+    base: PipeTransport,
+    outgoing: Outgoing,
+    /// Does readability mean that the other side is gone? Not on a terminal, where it means input.
+    watches_peer: Cell<bool>,
+}
+
+ffi::extends!(WritePipeTransport: PipeTransport, base);
+
+static WRITE_PIPE: TypeSlot = TypeSlot::new();
+
+impl Class for WritePipeTransport {
+    const NAME: &'static CStr = c"ferrio.WritePipeTransport";
+    const DOC: &'static CStr = c"The writing end of a pipe; see asyncio.WriteTransport.";
+    type Head = WithDict;
+    const FINALIZER: bool = true;
+
+    fn slot() -> &'static TypeSlot {
+        &WRITE_PIPE
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        self.base.traverse(visit);
+    }
+
+    fn clear(&self, py: Python<'_>) {
+        self.base.clear(py);
+    }
+
+    fn wants_finalizer(&self) -> bool {
+        self.base.wants_finalizer()
+    }
+
+    fn finalize(py: Python<'_>, this: &Own<Self>) {
+        PipeTransport::finalize(py, this.base());
+    }
+}
+
+/// A transport whose `connection_made` is scheduled.
+pub fn start(
+    py: Python<'_>,
+    engine: &Own<Engine>,
+    pipe: &Own,
+    protocol: &Own,
+    waiter: Option<Own<Future>>,
+    watches_peer: bool,
+) -> PyRes<Own<WritePipeTransport>> {
+    let data = WritePipeTransport {
+        base: PipeTransport::new(py, engine, pipe, protocol, waiter)?,
+        outgoing: Outgoing::new(),
+        watches_peer: Cell::new(watches_peer),
+    };
+    let transport = Own::alloc(py, data)?;
+    PipeTransport::later(transport.base(), SinkCall::Start);
+    Ok(transport)
+}
+
+/// `SinkCall`s come here from the ready queue.
+pub fn call(py: Python<'_>, this: &Own<WritePipeTransport>, call: SinkCall) -> PyRes<()> {
+    match call {
+        SinkCall::Start => PipeTransport::begin(py, this.base(), || update_interest(py, this)),
+        SinkCall::ConnectionLost => PipeTransport::connection_lost(py, this.base()),
+    }
+}
+
+fn update_interest(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
+    let is_open = !this.conn.get().is_lost();
+    let interest = Interest {
+        readable: is_open && this.watches_peer.get(),
+        writable: is_open && this.outgoing.is_blocked(),
+    };
+    PipeTransport::watch(py, this.base(), interest, Source::WritePipe)
+}
+
+/// Readiness comes here from `dispatch`.
+pub fn ready(
+    py: Python<'_>,
+    this: &Own<WritePipeTransport>,
+    readable: bool,
+    writable: bool,
+) -> PyRes<()> {
+    if writable && this.outgoing.is_blocked() {
+        unblocked(py, this)?;
+    }
+    if readable && this.watches_peer.get() {
+        // The other side is gone, and with it who would have read what still waits.
+        let lost = this.outgoing.has_bytes();
+        let error = lost.then(|| Raised::new::<PyBrokenPipeError>(py, "").take(py));
+        force(this, error);
+    }
+    Ok(())
+}
+
+fn write(py: Python<'_>, this: &Own<WritePipeTransport>, data: &Own) -> PyRes<()> {
+    let payload = payload(py, data)?;
+    if payload.as_ref().is_empty() {
+        return Ok(());
+    }
+    if this.conn.get().is_closing() {
+        let warning = "pipe closed by peer or os.write(pipe, data) raised exception.";
+        return this.outgoing.drop_write(py, warning);
+    }
+    this.outgoing.push(payload);
+    let much = this.outgoing.is_much();
+    if !this.outgoing.is_blocked() && (much || !is_running(&this.engine)) {
+        flush(py, this)?;
+    } else if this.outgoing.must_note() {
+        if let Some(engine) = this.engine.get() {
+            engine.note_unflushed(SinkRef(this.as_any().clone()));
+        }
+    }
+    if much {
+        tell(py, this, this.outgoing.after_write())
+    } else {
+        Ok(())
+    }
+}
+
+fn write_lines(py: Python<'_>, this: &Own<WritePipeTransport>, lines: &Own) -> PyRes<()> {
+    for line in lines.bound(py).try_iter()? {
+        write(py, this, &Own::from(line?))?;
+    }
+    Ok(())
+}
+
+fn tell(py: Python<'_>, this: &Own<WritePipeTransport>, flow: Flow) -> PyRes<()> {
+    match flow {
+        Flow::Steady => Ok(()),
+        Flow::Pause => PipeTransport::tell(py, this.base(), &names::PAUSE_WRITING, &[]),
+        Flow::Resume => PipeTransport::tell(py, this.base(), &names::RESUME_WRITING, &[]),
+    }
+}
+
+/// Sends what waits. Does nothing while the kernel refuses bytes, or after the connection is lost.
+pub fn flush(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
+    this.outgoing.forget_note();
+    if this.outgoing.is_blocked() || this.conn.get().is_lost() || !this.outgoing.has_bytes() {
+        return Ok(());
+    }
+    match this.outgoing.send(this.fd.get()) {
+        Sent::All => drained(this),
+        Sent::Blocked => {
+            this.outgoing.set_blocked(true);
+            return update_interest(py, this);
+        }
+        Sent::Failed(error) => failed(py, this, &error)?,
+    }
+    Ok(())
+}
+
+/// The kernel takes bytes again.
+fn unblocked(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
+    match this.outgoing.send(this.fd.get()) {
+        Sent::Blocked => tell(py, this, this.outgoing.after_drain()),
+        Sent::Failed(error) => failed(py, this, &error),
+        Sent::All => {
+            this.outgoing.set_blocked(false);
+            tell(py, this, this.outgoing.after_drain())?;
+            update_interest(py, this)?;
+            // `resume_writing` may have written more.
+            if !this.outgoing.has_bytes() {
+                drained(this);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Nothing waits any more: a close that has waited for it comes now.
+fn drained(this: &Own<WritePipeTransport>) {
+    if this.change(Conn::drained) == Action::Lose {
+        PipeTransport::lose(this.base(), None);
+    }
+}
+
+/// System errors are everyday life, others are reported.
+fn failed(py: Python<'_>, this: &Own<WritePipeTransport>, error: &std::io::Error) -> PyRes<()> {
+    let exception = error::os_error_object(py, error)?;
+    if !exception.bound(py).is_instance_of::<PyOSError>() {
+        let text = "Fatal write error on pipe transport";
+        PipeTransport::report(py, this.base(), &exception, text)?;
+    }
+    force(this, Some(exception));
+    Ok(())
+}
+
+/// At once; what was not sent is lost.
+fn force(this: &Own<WritePipeTransport>, error: Option<Own>) {
+    if this.change(Conn::force) == Action::Lose {
+        this.outgoing.discard();
+        PipeTransport::lose(this.base(), error);
+    }
+}
+
+/// `close()` and `write_eof()`, which are the same for a pipe: when everything written has been sent.
+fn close(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
+    flush(py, this)?;
+    let left = this.outgoing.has_bytes();
+    if this.change(|conn| conn.close(left)) == Action::Lose {
+        PipeTransport::lose(this.base(), None);
+    }
+    Ok(())
+}
+
+static LIMITS: Params<2> = Params {
+    function: "set_write_buffer_limits",
+    names: [&names::HIGH, &names::LOW],
+    positional: 2,
+    required: 0,
+};
+
+fn set_write_buffer_limits(
+    py: Python<'_>,
+    this: &Own<WritePipeTransport>,
+    args: Args<'_>,
+) -> PyRes<()> {
+    let [high, low] = args.bind(py, &LIMITS)?;
+    this.outgoing.set_limits(py, high, low)?;
+    flush(py, this)?;
+    tell(py, this, this.outgoing.after_write())
+}
+
+fn get_write_buffer_limits(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes {
+    let (low, high) = this.outgoing.limits();
+    Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
+}
+
+fn get_write_buffer_size(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<i64> {
+    flush(py, this)?;
+    Ok(this.outgoing.len_bytes() as i64)
+}
+
+fn methods() -> Vec<Method<WritePipeTransport>> {
+    vec![
+        Method::one(
+            c"write",
+            c"write($self, data, /)\n--\n\nQueue bytes; they are sent when the callback returns, or earlier. Never blocks.",
+            write,
+        ),
+        Method::one(
+            c"writelines",
+            c"writelines($self, list_of_data, /)\n--\n\nQueue several pieces without joining them.",
+            write_lines,
+        ),
+        Method::noargs(
+            c"write_eof",
+            c"write_eof($self, /)\n--\n\nClose the pipe after everything written.",
+            close,
+        ),
+        Method::noargs(
+            c"can_write_eof",
+            c"can_write_eof($self, /)\n--\n\nTrue.",
+            |_, _: &Own<WritePipeTransport>| true,
+        ),
+        Method::noargs(
+            c"close",
+            c"close($self, /)\n--\n\nClose when everything written has been sent.",
+            close,
+        ),
+        Method::noargs(
+            c"abort",
+            c"abort($self, /)\n--\n\nClose at once; what was not sent is lost.",
+            |_, this: &Own<WritePipeTransport>| force(this, None),
+        ),
+        Method::noargs(
+            c"get_write_buffer_size",
+            c"get_write_buffer_size($self, /)\n--\n\nBytes that the kernel has not taken.",
+            get_write_buffer_size,
+        ),
+        Method::noargs(
+            c"get_write_buffer_limits",
+            c"get_write_buffer_limits($self, /)\n--\n\n(low, high) in bytes.",
+            get_write_buffer_limits,
+        ),
+        Method::args(
+            c"set_write_buffer_limits",
+            c"set_write_buffer_limits($self, /, high=None, low=None)\n--\n\nSet when the protocol is paused and resumed, in bytes.",
+            set_write_buffer_limits,
+        ),
+    ]
+}
+
+/// Makes the type.
+pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
+    TypeBuilder::<WritePipeTransport>::new()
+        .base(PipeTransport::slot(), py)
+        .methods(methods())
+        .properties([Property::get(
+            c"__class__",
+            |py, _: &Own<WritePipeTransport>| {
+                static WRITE_TRANSPORT: Immortal = Immortal::empty();
+                asyncio_class(py, &WRITE_TRANSPORT, "asyncio.transports", "WriteTransport")
+            },
+        )])
+        .repr(|py, this: &Own<WritePipeTransport>| {
+            let waiting = format!(" bufsize={}", this.outgoing.len_bytes());
+            let polling = this.outgoing.is_blocked();
+            let text = this.shown("_UnixWritePipeTransport", polling, &waiting);
+            Ok(Own::str(py, &text))
+        })
+        .build(py)
+        .map(drop)
+}

@@ -1,0 +1,315 @@
+"""`subprocess_exec` and `subprocess_shell`: child processes whose pipes and end the loop waits for.
+
+The child is started by `subprocess.Popen`, whose keywords it takes; its end is told by a pidfd in the loop's poller, or by a
+waiting thread where the kernel has none. Pipe transports are native.
+"""
+
+import asyncio
+import functools
+import os
+import signal
+import subprocess
+import threading
+import warnings
+from asyncio.log import logger
+
+_MUST_BE = {
+    "universal_newlines": False,
+    "bufsize": 0,
+    "text": False,
+    "encoding": None,
+    "errors": None,
+}
+
+
+class _PipeProtocol(asyncio.Protocol):
+    """Hands what happens to one pipe of a child on to its transport."""
+
+    def __init__(self, process, fd):
+        self.process = process
+        self.fd = fd
+        self.pipe = None
+        self.disconnected = False
+
+    def connection_made(self, transport):
+        self.pipe = transport
+
+    def connection_lost(self, exc):
+        self.disconnected = True
+        process, self.process = self.process, None
+        process._pipe_lost(self.fd, exc)
+
+    def data_received(self, data):
+        self.process._tell("pipe_data_received", self.fd, data)
+
+    def pause_writing(self):
+        self.process._protocol.pause_writing()
+
+    def resume_writing(self):
+        self.process._protocol.resume_writing()
+
+
+class ProcessTransport(asyncio.SubprocessTransport):
+    """A child process. Its protocol hears of the end when the child has exited and every pipe is closed."""
+
+    def __init__(self, loop, protocol, popen):
+        super().__init__({"subprocess": popen})
+        self._loop = loop
+        self._protocol = protocol
+        self._proc = popen
+        self._pid = popen.pid
+        self._returncode = None
+        self._pidfd = None
+        self._pipes = {}
+        self._closed = False
+        self._connected = False
+        self._untold = []
+        self._exit_waiters = []
+
+    def __repr__(self):
+        words = [type(self).__name__]
+        if self._closed:
+            words.append("closed")
+        words.append(f"pid={self._pid}")
+        words.append("running" if self._returncode is None else f"returncode={self._returncode}")
+        for fd, name in enumerate(("stdin", "stdout", "stderr")):
+            if fd in self._pipes:
+                words.append(f"{name}={self._pipes[fd].pipe}")
+        return f"<{' '.join(words)}>"
+
+    def __del__(self, _warn=warnings.warn):
+        if not self._closed:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self.close()
+        self._close_pidfd()
+
+    async def _connect_pipes(self):
+        """Wait until every pipe has its transport, then tell the protocol of the child."""
+        popen = self._proc
+        for fd, file, connect in (
+            (0, popen.stdin, self._loop.connect_write_pipe),
+            (1, popen.stdout, self._loop.connect_read_pipe),
+            (2, popen.stderr, self._loop.connect_read_pipe),
+        ):
+            if file is not None:
+                self._pipes[fd] = _PipeProtocol(self, fd)
+                await connect(functools.partial(self._pipes.get, fd), file)
+        self._loop.call_soon(self._protocol.connection_made, self)
+        self._connected = True
+        for name, *arguments in self._untold:
+            self._tell(name, *arguments)
+        self._untold.clear()
+        # connection_made() comes before whoever started the child goes on.
+        await asyncio.sleep(0)
+
+    def _tell(self, name, *arguments):
+        # What happens before connection_made() waits for it.
+        if self._connected:
+            self._loop.call_soon(getattr(self._protocol, name), *arguments)
+        else:
+            self._untold.append((name, *arguments))
+
+    def _pipe_lost(self, fd, exc):
+        self._tell("pipe_connection_lost", fd, exc)
+        self._finish_if_over()
+
+    def _watch_exit(self):
+        """See to it that `_exited` is called."""
+        try:
+            self._pidfd = os.pidfd_open(self._pid)
+        except OSError:
+            # No pidfd in this kernel or sandbox, or no descriptor is left.
+            name = f"wait-{self._pid}"
+            threading.Thread(target=_wait_in_thread, args=(self._loop, self), name=name, daemon=True).start()
+        else:
+            self._loop.add_reader(self._pidfd, self._exit_ready)
+
+    def _exit_ready(self):
+        self._loop.remove_reader(self._pidfd)
+        self._close_pidfd()
+        self._exited(_wait_for(self._proc))
+
+    def _close_pidfd(self):
+        pidfd, self._pidfd = self._pidfd, None
+        if pidfd is not None:
+            os.close(pidfd)
+
+    def _exited(self, returncode):
+        if self._loop.get_debug():
+            logger.info("%r exited with return code %r", self, returncode)
+        self._returncode = self._proc.returncode = returncode
+        self._tell("process_exited")
+        # Not when the pipes are closed: a grandchild may hold them for ever.
+        for waiter in self._exit_waiters:
+            if not waiter.done():
+                waiter.set_result(returncode)
+        self._exit_waiters.clear()
+        self._finish_if_over()
+
+    def _finish_if_over(self):
+        over = all(pipe.disconnected for pipe in self._pipes.values())
+        if over and self._returncode is not None:
+            self._tell("connection_lost", None)
+
+    async def _wait(self):
+        """Wait for the child's end; its return code."""
+        if self._returncode is None:
+            waiter = self._loop.create_future()
+            self._exit_waiters.append(waiter)
+            return await waiter
+        return self._returncode
+
+    def set_protocol(self, protocol):
+        """Switch to another protocol."""
+        self._protocol = protocol
+
+    def get_protocol(self):
+        """The protocol."""
+        return self._protocol
+
+    def is_closing(self):
+        """Has `close` been called?"""
+        return self._closed
+
+    def close(self):
+        """Close the pipes and kill a child that still runs. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        for pipe in self._pipes.values():
+            if pipe.pipe is not None:
+                pipe.pipe.close()
+        if self._returncode is None:
+            if self._loop.get_debug():
+                logger.warning("Close running child process: kill %r", self)
+            try:
+                self.kill()
+            except PermissionError:
+                # It has changed its user: nothing we may do.
+                pass
+
+    def get_pid(self):
+        """The child's process id."""
+        return self._pid
+
+    def get_returncode(self):
+        """The exit status, negative for a signal; None while the child runs."""
+        return self._returncode
+
+    def get_pipe_transport(self, fd):
+        """The transport of the child's descriptor 0, 1 or 2; None where it is no pipe."""
+        return self._pipes[fd].pipe if fd in self._pipes else None
+
+    def send_signal(self, signal):
+        """Send a signal. Raises ProcessLookupError once the child has been waited for, PermissionError."""
+        if self._returncode is not None:
+            raise ProcessLookupError()
+        try:
+            os.kill(self._pid, signal)
+        except ProcessLookupError:
+            pass
+
+    def terminate(self):
+        """SIGTERM; see `send_signal`."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        """SIGKILL; see `send_signal`."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _wait_in_thread(loop, transport):
+    returncode = _wait_for(transport._proc)
+    try:
+        loop.call_soon_threadsafe(transport._exited, returncode)
+    except RuntimeError:
+        logger.warning("Loop %r that handles pid %r is closed", loop, transport.get_pid())
+
+
+def _wait_for(popen):
+    """Reap the child; its return code, or 255 where somebody else has been told it."""
+    try:
+        _, status = os.waitpid(popen.pid, 0)
+    except ChildProcessError:
+        if popen.returncode is not None:
+            return popen.returncode
+        logger.warning("child process pid %d exit status already read:  will report returncode 255", popen.pid)
+        return 255
+    return os.waitstatus_to_exitcode(status)
+
+
+class Spawning:
+    """`subprocess_exec`, `subprocess_shell`."""
+
+    __slots__ = ()
+
+    async def subprocess_exec(
+        self,
+        protocol_factory,
+        program,
+        *args,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=False,
+        shell=False,
+        bufsize=0,
+        encoding=None,
+        errors=None,
+        text=False,
+        **kwargs,
+    ):
+        """Start a program: (transport, protocol). Other keywords are those of `subprocess.Popen`. Raises ValueError, OSError."""
+        if shell:
+            raise ValueError("shell must be False")
+        self._check_popen(universal_newlines, bufsize, text, encoding, errors)
+        return await self._spawn(
+            protocol_factory, (program, *args), shell=False, stdin=stdin, stdout=stdout, stderr=stderr, **kwargs
+        )
+
+    async def subprocess_shell(
+        self,
+        protocol_factory,
+        cmd,
+        *,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=False,
+        shell=True,
+        bufsize=0,
+        encoding=None,
+        errors=None,
+        text=False,
+        **kwargs,
+    ):
+        """Start a command line with the shell: (transport, protocol). See `subprocess_exec`."""
+        if not isinstance(cmd, (bytes, str)):
+            raise ValueError("cmd must be a string")
+        if not shell:
+            raise ValueError("shell must be True")
+        self._check_popen(universal_newlines, bufsize, text, encoding, errors)
+        return await self._spawn(
+            protocol_factory, cmd, shell=True, stdin=stdin, stdout=stdout, stderr=stderr, **kwargs
+        )
+
+    @staticmethod
+    def _check_popen(*given):
+        for (name, value), got in zip(_MUST_BE.items(), given):
+            if got is not None if value is None else got:
+                raise ValueError(f"{name} must be {value}")
+
+    async def _spawn(self, protocol_factory, command, **kwargs):
+        protocol = protocol_factory()
+        popen = subprocess.Popen(command, bufsize=0, **kwargs)
+        transport = ProcessTransport(self, protocol, popen)
+        transport._watch_exit()
+        try:
+            await transport._connect_pipes()
+        except BaseException:
+            transport.close()
+            await transport._wait()
+            raise
+        if self._debug:
+            logger.info("process %r created: %r", command, transport)
+        return transport, protocol

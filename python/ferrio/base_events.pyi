@@ -1,0 +1,2 @@
+from asyncio.base_events import *
+from asyncio.base_events import __all__ as __all__

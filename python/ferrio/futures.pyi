@@ -1,0 +1,2 @@
+from asyncio.futures import *
+from asyncio.futures import __all__ as __all__

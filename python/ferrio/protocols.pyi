@@ -1,0 +1,2 @@
+from asyncio.protocols import *
+from asyncio.protocols import __all__ as __all__
