@@ -31,9 +31,9 @@ rust() {
 python() {
     scripts/build.sh "$1" dev
     say "behaviour tests on CPython $1"
-    ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/stress
+    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/regressions tests/typing tests/stress
     say "the same in debug mode"
-    PYTHONASYNCIODEBUG=1 ".venv-$1/bin/python" -X dev -m pytest -q tests/behaviour -k "ferrio and not asyncio"
+    PYTHONASYNCIODEBUG=1 ".venv-$1/bin/python" -X dev -m pytest -q tests/behaviour tests/regressions -k "ferrio and not asyncio"
 }
 
 conformance() {
@@ -43,7 +43,7 @@ conformance() {
 
 seeds() {
     say "examples and learners' programs under python -m ferrio, CPython $1"
-    ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples
+    ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples benches/tests
 }
 
 everything() {

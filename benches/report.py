@@ -1,0 +1,135 @@
+"""The table that people read, and the document that programs read."""
+
+import datetime
+from dataclasses import asdict
+from pathlib import Path
+
+from . import machine
+from .loops import LoopSpec
+from .rounds import Run
+from .summary import summarise
+from .workloads.definition import NetWorkload
+
+SCHEMA = 1
+
+
+def number(value: float) -> str:
+    """Three digits that count, with k, M or G: 1.23M, 456k, 78.9."""
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * factor:
+            return _three_digits(value / factor) + letter
+    return _three_digits(value)
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.{0 if value >= 99.95 else 1 if value >= 9.995 else 2}f}"
+
+
+def rate_cell(summary: dict, with_ratio: bool) -> str:
+    """Median rate, and the ratio with its range."""
+    median, ratio = summary["median"].get("per_s"), summary["ratio"]
+    if median is None:
+        return "ERROR" if summary["errors"] else "-"
+    text = number(median)
+    if ratio and with_ratio:
+        text += f"  {ratio['median']:.2f} [{ratio['min']:.2f}-{ratio['max']:.2f}]"
+    return text + (f" {summary['errors']} ERROR" if summary["errors"] else "")
+
+
+def net_cell(summary: dict) -> str:
+    """Latencies and the server's processor time, in microseconds."""
+    median = summary["median"]
+    if "p50_ns" not in median:
+        return "ERROR" if summary["errors"] else "-"
+    return " / ".join(_three_digits(median[name] / 1e3) for name in ("p50_ns", "p99_ns", "server_cpu_ns"))
+
+
+def grid(title: str, head: list[str], rows: list[list[str]]) -> str:
+    """Columns under one another."""
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = [title]
+    for row in (head, *rows):
+        lines.append("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    return "\n".join(lines)
+
+
+def table(run: Run, baseline: str) -> str:
+    """What is printed at the end."""
+    summaries = {w.name: summarise(run.cells[w.name], baseline) for w in run.workloads}
+    names = [loop.name for loop in run.loops]
+    ratio = f"; ratio to {baseline}, median [smallest-largest] of the rounds" if baseline in names else ""
+    rows = [[w.name, w.unit, *(rate_cell(summaries[w.name][name], name != baseline) for name in names)] for w in run.workloads]
+    blocks = [grid(f"Operations or messages per second, median{ratio}", ["workload", "", *names], rows)]
+    rows = [
+        [w.name, *(net_cell(summaries[w.name][name]) for name in names)]
+        for w in run.workloads
+        if isinstance(w, NetWorkload)
+    ]
+    if rows:
+        blocks.append(grid("Latency p50 / p99 / server's processor time per message, us", ["workload", *names], rows))
+    return "\n\n".join([*blocks, *notes(run)])
+
+
+def notes(run: Run) -> list[str]:
+    """Everything that makes the figures worth less."""
+    lines = [f"ERROR  {text}" for text in _grouped(run.errors(), "error")]
+    lines += [f"NOTE  wrote: {text}" for text in _grouped(run.logs(), "log")]
+    if run.interrupted:
+        lines.append("NOTE  interrupted: not all rounds are there")
+    if run.load_averages and max(run.load_averages) > machine.busy_load():
+        lines.append(f"NOTE  the machine was busy with something else, perhaps: load average {max(run.load_averages):.1f}")
+    if run.settings.sample_s < 0.05:
+        lines.append("NOTE  quick: shows that the workloads run; the figures say nothing")
+    return lines
+
+
+def _grouped(cells: list[tuple[str, str, dict]], key: str) -> list[str]:
+    """What cells have under this key: in full from the first round of each workload on each loop, the others by number."""
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for workload, loop, entry in cells:
+        groups.setdefault((workload, loop), []).append(entry)
+    texts = []
+    for (workload, loop), entries in groups.items():
+        rounds = ", ".join(str(entry["round"] + 1) for entry in entries)
+        text = entries[0][key].replace("\n", "\n    ")
+        texts.append(f"{workload} on {loop}, round {rounds}: {text}")
+    return texts
+
+
+def document(run: Run, baseline: str, git: dict) -> dict:
+    """All of it, for JSON; `git` is the commit when the run began. Has no host name and no absolute paths. Times end in _s or _ns, rates in per_s."""
+    workloads = {}
+    for workload in run.workloads:
+        cells = run.cells[workload.name]
+        summaries = summarise(cells, baseline)
+        workloads[workload.name] = {
+            "summary": workload.summary,
+            "operation": workload.operation,
+            "loops": {name: {**summaries[name], "rounds": entries} for name, entries in cells.items()},
+        }
+    return {
+        "schema": SCHEMA,
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "git": git,
+        "machine": machine.describe(),
+        "python": machine.python(),
+        "loops": {loop.name: _loop(loop) for loop in run.loops},
+        "baseline": baseline,
+        "settings": asdict(run.settings),
+        "load_averages": run.load_averages,
+        "interrupted": run.interrupted,
+        "workloads": workloads,
+    }
+
+
+def _loop(loop: LoopSpec) -> dict:
+    return {"factory": loop.factory, "install": loop.install, "version": loop.version()}
+
+
+def default_path(directory: Path) -> Path:
+    """bench-VERSION-DATE.json, with a number if that is taken."""
+    stem = f"bench-{machine.python()['version']}-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    candidate, again = directory / f"{stem}.json", 2
+    while candidate.exists():
+        candidate, again = directory / f"{stem}-{again}.json", again + 1
+    return candidate

@@ -1,0 +1,25 @@
+"""How long and how often."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Times are seconds of the clock."""
+
+    rounds: int = 5
+    #: A core cell: samples after warming up, and the time one takes.
+    samples: int = 5
+    sample_s: float = 0.15
+    #: A net cell: load that does not count, then load that does.
+    warmup_s: float = 0.3
+    measured_s: float = 1.0
+    #: Whatever has not finished then, hangs.
+    core_cell_limit_s: float = 120.0
+    server_start_limit_s: float = 20.0
+    #: Whether servers and single-threaded cells are tied to the first processor, the load generator to the second.
+    pinned: bool = True
+
+
+#: One short round: shows that everything works, measures nothing.
+QUICK = Settings(rounds=1, samples=1, sample_s=0.005, warmup_s=0.05, measured_s=0.15)

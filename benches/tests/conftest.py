@@ -1,0 +1,6 @@
+"""The checkout's root is where `benches` is imported from, wherever pytest was started."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
