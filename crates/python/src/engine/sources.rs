@@ -57,6 +57,16 @@ impl Sources {
         Key(u64::from(row.generation) << 32 | u64::from(fd as u32))
     }
 
+    /// Gives a registered descriptor a new key; events for the old one find nobody.
+    pub fn renumber(&mut self, key: Key) -> Key {
+        let fd = Self::fd_of(key);
+        let renumbered = self.next_key(fd);
+        if let Some(row) = self.rows.get_mut(index(fd)) {
+            row.generation = row.generation.wrapping_add(1);
+        }
+        renumbered
+    }
+
     /// The source for a key, unless it is stale.
     pub fn by_key(&mut self, key: Key) -> Option<&mut Registered> {
         let row = self.rows.get_mut(index(Self::fd_of(key)))?;

@@ -130,8 +130,11 @@ impl Engine {
         };
         let wanted = direction.interest(interest, true);
         if wanted == interest {
-            // A watcher is replaced. If its descriptor was closed and the number given out again, the poller has lost it.
+            // A watcher is replaced: what has happened already was its business, not the new one's. And if the descriptor was
+            // closed and its number given out again, the poller has lost it.
+            let key = self.sources.with(|sources| sources.renumber(key));
             self.renew(py, fd, key, wanted)?;
+            return Ok(self.replace_watcher(key, direction, Some(watcher)));
         }
         self.set_interest(py, key, wanted)?;
         Ok(self.replace_watcher(key, direction, Some(watcher)))

@@ -107,6 +107,10 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
     }
     let port = port.bound(py);
     let bytes = if port.is_instance_of::<pyo3::types::PyInt>() {
+        if !cfg!(Py_3_12) {
+            // 3.11 makes it a C long on the way.
+            port.extract::<std::ffi::c_long>()?;
+        }
         port.str()?.to_string().into_bytes()
     } else if port.is_instance_of::<pyo3::types::PyString>() {
         port.call_method1("encode", ("utf-8",))?

@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 
 use super::Loop;
@@ -22,6 +22,9 @@ pub(crate) fn file_descriptor(py: Python<'_>, object: &Own) -> PyRes<RawFd> {
     };
     let fd = match object.bound(py).extract::<RawFd>() {
         Ok(fd) => fd,
+        Err(too_large) if too_large.is_instance_of::<PyOverflowError>(py) => {
+            return Err(too_large.into());
+        }
         Err(not_an_int) => {
             // Not dropped as a `PyErr`: PyO3 would park it until the loop sleeps.
             Raised::from(not_an_int).clear(py);

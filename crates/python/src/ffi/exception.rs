@@ -57,20 +57,6 @@ pub fn set_traceback(py: Python<'_>, exception: &Own, traceback: Option<&Own>) {
     }
 }
 
-/// `exception.__context__ = context`.
-pub fn set_context(exception: &Own, context: Option<Own>) {
-    let context = context.map_or(std::ptr::null_mut(), Own::into_ptr);
-    // SAFETY: takes over the reference; null clears.
-    unsafe { ffi::PyException_SetContext(exception.as_ptr(), context) }
-}
-
-/// `exception.__cause__ = cause`.
-pub fn set_cause(exception: &Own, cause: Option<Own>) {
-    let cause = cause.map_or(std::ptr::null_mut(), Own::into_ptr);
-    // SAFETY: takes over the reference; null clears.
-    unsafe { ffi::PyException_SetCause(exception.as_ptr(), cause) }
-}
-
 /// If the error set is `StopIteration`, takes it and gives its value: what a finished generator means by it.
 pub fn take_stop_iteration(py: Python<'_>, error: Raised) -> PyRes {
     if !error.is::<PyStopIteration>(py) {

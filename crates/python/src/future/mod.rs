@@ -137,6 +137,18 @@ impl Class for Future {
         self.log_traceback.get()
     }
 
+    /// A future whose result is a future whose result …: dropped by a loop, for the chain may be longer than the stack is deep.
+    #[inline]
+    fn before_dealloc(&self) {
+        let mut next = self.result.take();
+        while let Some(result) = next {
+            next = match result.exact::<Self>() {
+                Some(future) if result.refcount() == 1 => future.result.take(),
+                _ => None,
+            };
+        }
+    }
+
     fn finalize(py: Python<'_>, this: &Own<Self>) {
         if let Err(error) = this.report_unretrieved(py, this.as_any()) {
             error.write_unraisable(py, Some(this.as_any()));

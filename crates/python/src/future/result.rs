@@ -1,6 +1,6 @@
 //! The transitions of a future, and looking at its outcome.
 
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyStopIteration, PyTypeError};
 use pyo3::prelude::*;
 
 use super::{Future, State};
@@ -62,7 +62,7 @@ impl Future {
         if this.is_done() {
             return Err(invalid_state(py, "invalid state"));
         }
-        let error = Self::checked_exception(py, error)?;
+        let error = this.checked_exception(py, error)?;
         this.exception_traceback
             .set(exception::traceback(py, &error));
         this.exception.set(Some(error));
@@ -72,7 +72,7 @@ impl Future {
     }
 
     /// What may stand as a future's exception. `StopIteration` would end the awaiting generator silently.
-    fn checked_exception(py: Python<'_>, error: Own) -> PyRes {
+    fn checked_exception(&self, py: Python<'_>, error: Own) -> PyRes {
         let error = if exception::is_class(&error) {
             call::call0(py, &error)?
         } else {
@@ -84,15 +84,13 @@ impl Future {
         if !error.bound(py).is_instance_of::<PyStopIteration>() {
             return Ok(error);
         }
-        let text =
-            "StopIteration interacts badly with generators and cannot be raised into a Future";
-        if !cfg!(Py_3_12) {
-            return Err(Raised::new::<PyTypeError>(py, text));
-        }
-        let wrapped = Raised::new::<PyRuntimeError>(py, text).take(py);
-        exception::set_cause(&wrapped, Some(error.clone()));
-        exception::set_context(&wrapped, Some(error));
-        Ok(wrapped)
+        // Refused by some patch versions, wrapped in a RuntimeError by others: the running one is asked.
+        let kwargs = pyo3::types::PyDict::new(py);
+        kwargs.set_item("loop", self.loop_object(py)?.bound(py))?;
+        let stock = py.import("asyncio")?.getattr("Future")?;
+        let stock = stock.call((), Some(&kwargs))?;
+        stock.call_method1("set_exception", (error.bound(py),))?;
+        Ok(Own::from(stock.call_method0("exception")?))
     }
 
     /// Pending → Cancelled; false where it is done already.

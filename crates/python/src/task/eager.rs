@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 use super::{Task, step, wait};
+use crate::engine::Engine;
 use crate::ffi::{Own, PyRes, call, current_task, exception};
 use crate::names;
 
@@ -52,8 +53,10 @@ pub(super) fn foreign_step(py: Python<'_>, this: &Own<Task>, error: Option<&Own>
         Some(engine) => {
             // Through `call_soon` nobody is noted here; a foreign future that calls back at once meets whoever runs.
             step::check_alone(py, engine.as_any(), this)?;
-            crate::engine::Engine::note_task(py, &engine, this.as_any())?;
-            step::run_inside(py, this, error)
+            Engine::note_task(py, &engine, this.as_any())?;
+            let done = step::run_inside(py, this, error).map_err(|error| error.take(py));
+            Engine::forget_task(py, &engine)?;
+            done.map_err(|exception| exception::restore(py, exception))
         }
         None => step::on_foreign_loop(py, this, error),
     }

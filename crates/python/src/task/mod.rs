@@ -112,6 +112,7 @@ impl Class for Task {
 
     fn before_dealloc(&self) {
         self.unlist();
+        self.future.before_dealloc();
     }
 }
 
