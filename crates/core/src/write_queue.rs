@@ -3,10 +3,34 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
+/// A chunk shorter than this is copied behind the one that waits before it: that costs less than a slice of its own in `writev`.
+const SMALL: usize = 512;
+/// Copies are gathered in blocks of this size.
+const BLOCK: usize = 4096;
+
+/// Part of the stream.
+#[derive(Debug)]
+enum Chunk<B> {
+    /// As it was given.
+    Given(B),
+    /// Copies of small ones.
+    Gathered(Vec<u8>),
+}
+
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Chunk<B> {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Given(chunk) => chunk.as_ref(),
+            Self::Gathered(block) => block,
+        }
+    }
+}
+
 /// Chunks in order, the first one perhaps sent in part.
 #[derive(Debug)]
 pub struct WriteQueue<B> {
-    chunks: VecDeque<B>,
+    chunks: VecDeque<Chunk<B>>,
     /// How much of the first chunk has been sent.
     sent: usize,
     len: usize,
@@ -26,11 +50,31 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         }
     }
 
-    /// Appends a chunk.
+    /// Appends a chunk; hands it back where its bytes were copied.
     #[inline]
-    pub fn push(&mut self, chunk: B) {
-        self.len += chunk.as_ref().len();
-        self.chunks.push_back(chunk);
+    #[must_use]
+    pub fn push(&mut self, chunk: B) -> Option<B> {
+        let length = chunk.as_ref().len();
+        self.len += length;
+        // The only chunk is not copied: a plain echo is one `send` of what was given.
+        if length < SMALL && !self.chunks.is_empty() {
+            self.gather(chunk.as_ref());
+            return Some(chunk);
+        }
+        self.chunks.push_back(Chunk::Given(chunk));
+        None
+    }
+
+    fn gather(&mut self, bytes: &[u8]) {
+        if let Some(Chunk::Gathered(block)) = self.chunks.back_mut() {
+            if block.len() + bytes.len() <= BLOCK {
+                block.extend_from_slice(bytes);
+                return;
+            }
+        }
+        let mut block = Vec::with_capacity(BLOCK);
+        block.extend_from_slice(bytes);
+        self.chunks.push_back(Chunk::Gathered(block));
     }
 
     /// How many bytes wait.
@@ -80,14 +124,20 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
                 break;
             }
             left -= length;
-            done.extend(self.chunks.pop_front());
+            if let Some(Chunk::Given(chunk)) = self.chunks.pop_front() {
+                done.push(chunk);
+            }
         }
         self.sent = left;
     }
 
     /// Gives up on everything.
     pub fn clear(&mut self, dropped: &mut Vec<B>) {
-        dropped.extend(self.chunks.drain(..));
+        for chunk in self.chunks.drain(..) {
+            if let Chunk::Given(chunk) = chunk {
+                dropped.push(chunk);
+            }
+        }
         self.sent = 0;
         self.len = 0;
     }
@@ -105,13 +155,22 @@ mod tests {
 
     #[test]
     fn sends_every_byte_once_and_in_order() {
-        let data: Vec<Vec<u8>> = (0_u8..40).map(|n| vec![n; usize::from(n % 7)]).collect();
+        let lengths = [0, 1, 7, 2000, 3, SMALL, SMALL - 1, 9, 5000, 400, 400];
+        let data: Vec<Vec<u8>> = (0_u8..44)
+            .map(|n| vec![n; lengths[usize::from(n) % lengths.len()]])
+            .collect();
         let expected: Vec<u8> = data.concat();
-        for step in 1..9 {
+        for step in [7, 100, 4095, 4096, 70_000] {
             let mut queue = WriteQueue::new();
-            data.iter().cloned().for_each(|chunk| queue.push(chunk));
             let (mut sent, mut done) = (Vec::new(), Vec::new());
-            while queue.len_bytes() > 0 {
+            let mut waiting = data.iter().cloned();
+            // Written to and sent from in turns.
+            loop {
+                let copied = waiting.next().and_then(|chunk| queue.push(chunk));
+                assert!(copied.is_none_or(|chunk| chunk.len() < SMALL));
+                if queue.len_bytes() == 0 && waiting.len() == 0 {
+                    break;
+                }
                 let mut slices = Vec::new();
                 queue.slices(&mut slices);
                 let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
@@ -126,7 +185,7 @@ mod tests {
     #[test]
     fn a_partly_sent_chunk_stays() {
         let mut queue = WriteQueue::new();
-        queue.push(vec![1, 2, 3]);
+        assert_eq!(queue.push(vec![1, 2, 3]), None);
         let mut done = Vec::new();
         queue.consume(2, &mut done);
         assert_eq!(
@@ -135,5 +194,17 @@ mod tests {
         );
         queue.clear(&mut done);
         assert!(queue.is_empty() && done.len() == 1);
+    }
+
+    #[test]
+    fn small_chunks_are_two_slices() {
+        let mut queue = WriteQueue::new();
+        for number in 0..100 {
+            assert_eq!(queue.push(vec![0; 32]).is_some(), number > 0);
+        }
+        let mut slices = Vec::new();
+        queue.slices(&mut slices);
+        let lengths: Vec<usize> = slices.iter().map(|slice| slice.len()).collect();
+        assert_eq!(lengths, [32, 99 * 32]);
     }
 }

@@ -70,7 +70,8 @@ impl Outgoing {
     /// Queues bytes.
     #[inline]
     pub fn push(&self, payload: Payload) {
-        self.queue.with(|queue| queue.push(payload));
+        let copied = self.queue.with(|queue| queue.push(payload));
+        drop(copied);
     }
 
     /// Is it too much to wait for the end of the callback?
