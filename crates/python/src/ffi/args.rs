@@ -28,6 +28,10 @@ pub struct Params<const N: usize> {
     pub required: usize,
 }
 
+/// What `bind_varargs` gives: the `F` named arguments, `*args`, the `N` keywords.
+pub type Varargs<'a, const F: usize, const N: usize> =
+    ([&'a Own; F], &'a [Own], [Option<&'a Own>; N]);
+
 impl Params<1> {
     /// A function of one argument.
     pub const fn one(function: &'static str, name: &'static Name) -> Self {
@@ -183,7 +187,7 @@ impl<'a> Args<'a> {
         function: &'static str,
         fixed: &[&'static Name; F],
         names: &[&'static Name; N],
-    ) -> PyRes<([&'a Own; F], &'a [Own], [Option<&'a Own>; N])> {
+    ) -> PyRes<Varargs<'a, F, N>> {
         let items = self.positional();
         let mut bound: [Option<&'a Own>; F] = std::array::from_fn(|index| items.get(index));
         let mut keywords = [None; N];
