@@ -256,7 +256,7 @@ class Spawning:
         bufsize=0,
         encoding=None,
         errors=None,
-        text=False,
+        text=None,
         **kwargs,
     ):
         """Start a program: (transport, protocol). Other keywords are those of `subprocess.Popen`. Raises ValueError, OSError."""
@@ -280,7 +280,7 @@ class Spawning:
         bufsize=0,
         encoding=None,
         errors=None,
-        text=False,
+        text=None,
         **kwargs,
     ):
         """Start a command line with the shell: (transport, protocol). See `subprocess_exec`."""
