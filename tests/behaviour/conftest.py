@@ -48,8 +48,17 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "keeps_fds: the test leaves process-wide descriptors open by design"
     )
+    config.addinivalue_line(
+        "markers", "debug_off: the test says what a loop does that is not in debug mode"
+    )
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnraisableExceptionWarning")
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("debug_off") is not None:
+        if sys.flags.dev_mode or os.environ.get("PYTHONASYNCIODEBUG"):
+            pytest.skip("says what a loop does that is not in debug mode")
 
 
 def _flavours():

@@ -105,10 +105,12 @@ def test_debug_mode_tells_where_a_future_was_made(flavour, loop):
     assert re.search(rf"created at {re.escape(__file__)}:\d+>$", repr(future))
 
 
+@pytest.mark.debug_off
 def test_repr_of_a_pending_future(loop):
     assert repr(loop.create_future()) == "<Future pending>"
 
 
+@pytest.mark.debug_off
 def test_repr_of_a_subclass_has_its_name(flavour, loop):
     class Promise(flavour.Future):
         pass

@@ -107,6 +107,7 @@ def test_a_callback_that_raises_does_not_stop_the_others(loop, reported):
     assert isinstance(context["handle"], asyncio.Handle)
 
 
+@pytest.mark.debug_off
 def test_a_callback_that_is_not_callable_is_reported_when_it_runs(loop, reported):
     loop.set_exception_handler(reported)
     loop.call_soon(None)

@@ -16,6 +16,7 @@ def in_a_thread(function, *args):
         return pool.submit(function, *args).result()
 
 
+@pytest.mark.debug_off
 def test_set_and_get(loop):
     assert loop.get_debug() is False
     loop.set_debug(True)
@@ -109,6 +110,7 @@ def test_a_slow_task_step_is_named(loop, log):
     assert len(slow) == 1 and "slow_one" in slow[0]
 
 
+@pytest.mark.debug_off
 def test_slow_callbacks_are_not_named_otherwise(loop, log):
     loop.slow_callback_duration = 0
     loop.call_soon(time.sleep, 0.002)
@@ -117,6 +119,7 @@ def test_slow_callbacks_are_not_named_otherwise(loop, log):
     assert not [record for record in log.records if record.getMessage().startswith("Executing")]
 
 
+@pytest.mark.debug_off
 def test_coroutines_know_their_origin(loop):
     async def inner():
         pass

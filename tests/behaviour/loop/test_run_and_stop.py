@@ -216,6 +216,7 @@ def test_close_twice_is_harmless(loop):
     assert loop.is_closed()
 
 
+@pytest.mark.debug_off
 def test_repr_tells_the_state(loop):
     assert " running=False closed=False debug=False>" in repr(loop)
     assert " running=True " in loop.run_until_complete(_repr_inside())

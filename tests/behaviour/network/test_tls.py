@@ -71,6 +71,7 @@ def test_over_a_unix_socket(run, tmp_path, server_context, client_context):
     run(main())
 
 
+@pytest.mark.debug_off
 def test_a_client_that_does_not_trust_the_server(run, server_context):
     async def main():
         loop = asyncio.get_running_loop()
@@ -113,6 +114,7 @@ def test_a_handshake_that_never_comes_times_out(run, client_context, listener):
     run(main())
 
 
+@pytest.mark.debug_off
 def test_a_server_survives_clients_that_send_junk(run, server_context, client_context):
     async def main():
         async with await asyncio.start_server(echo, "127.0.0.1", 0, ssl=server_context) as server:

@@ -259,7 +259,7 @@ def test_awaiting_a_future_of_another_loop_is_refused(loop, loop_factory):
 
     with pytest.raises(
         RuntimeError,
-        match=r"^Task <Task .* got Future <Future pending> attached to a different loop$",
+        match=r"^Task <Task .* got Future <Future pending.*> attached to a different loop$",
     ):
         loop.run_until_complete(main())
     other.close()
