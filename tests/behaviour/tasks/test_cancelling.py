@@ -337,6 +337,7 @@ def test_awaiting_a_cancelled_task_does_not_cancel_the_waiter(run):
 
 def test_cancel_all_tasks_at_the_end_of_run(run):
     seen = []
+    tasks = []  # else the collector may come first
 
     async def background():
         try:
@@ -346,8 +347,7 @@ def test_cancel_all_tasks_at_the_end_of_run(run):
             raise
 
     async def main():
-        for _ in range(10):
-            asyncio.create_task(background())
+        tasks.extend(asyncio.create_task(background()) for _ in range(10))
         await settle()
 
     run(main())

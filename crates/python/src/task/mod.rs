@@ -63,7 +63,11 @@ static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Class for Task {
     const NAME: &'static CStr = c"ferrio.Task";
-    const DOC: &'static CStr = c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine driven by a loop; see asyncio.Task.";
+    const DOC: &'static CStr = if cfg!(Py_3_12) {
+        c"Task(coro, *, loop=None, name=None, context=None, eager_start=False)\n--\n\nA coroutine driven by a loop; see asyncio.Task."
+    } else {
+        c"Task(coro, *, loop=None, name=None, context=None)\n--\n\nA coroutine driven by a loop; see asyncio.Task."
+    };
     type Head = WithDict;
     const FINALIZER: bool = true;
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(2));
