@@ -13,6 +13,8 @@ import stat
 from ._tls import check_no_tls_socket, check_tls_arguments, make_tls_protocol, wait_until_made
 
 _INTERNET = {socket.AF_INET, socket.AF_INET6}
+#: The protocol that a kind of internet socket speaks.
+_PROTOCOLS = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
 
 
 def interleave(infos, first_family_count=1):
@@ -32,7 +34,8 @@ def interleave(infos, first_family_count=1):
 
 def numeric_info(host, port, family, type, proto, flowinfo=0, scopeid=0):
     """The one answer of getaddrinfo for a numeric host and port, without asking; None if it is not that simple."""
-    if proto not in {0, socket.IPPROTO_TCP} or type != socket.SOCK_STREAM or host is None:
+    protocol = _PROTOCOLS.get(type)
+    if proto not in {0, protocol} or protocol is None or host is None:
         return None
     try:
         port = 0 if port in (None, "", b"") else int(port)
@@ -48,7 +51,7 @@ def numeric_info(host, port, family, type, proto, flowinfo=0, scopeid=0):
         except (OSError, ValueError):
             continue
         address = (host, port, flowinfo, scopeid) if candidate == socket.AF_INET6 else (host, port)
-        return candidate, type, socket.IPPROTO_TCP, "", address
+        return candidate, type, protocol, "", address
     return None
 
 

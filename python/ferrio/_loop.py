@@ -18,7 +18,8 @@ import weakref
 from asyncio.log import logger
 
 from . import _ferrio
-from ._connect import Connecting
+from ._connect import Connecting, resolve
+from ._datagram import Datagrams
 from ._pipes import Piping
 from ._process import Spawning
 from ._serve import Serving, socket_files
@@ -218,6 +219,18 @@ class SocketCalls:
         """Send all of `data`; None."""
         return await self._sock_sendall(sock, data)
 
+    async def sock_recvfrom(self, sock, bufsize):
+        """Receive one datagram of up to `bufsize` bytes: `(bytes, address)`."""
+        return await self._sock_recvfrom(sock, bufsize)
+
+    async def sock_recvfrom_into(self, sock, buf, nbytes=0):
+        """Receive one datagram of up to `nbytes` bytes (0: what fits) into a writable buffer: `(count, address)`."""
+        return await self._sock_recvfrom_into(sock, buf, nbytes or 0)
+
+    async def sock_sendto(self, sock, data, address):
+        """Send one datagram; how many bytes."""
+        return await self._sock_sendto(sock, data, address)
+
     async def sock_accept(self, sock):
         """Accept a connection: `(socket, address)`, the socket non-blocking."""
         return await self._sock_accept(sock)
@@ -227,10 +240,7 @@ class SocketCalls:
         if self._debug and sock.gettimeout() != 0:
             raise ValueError("the socket must be non-blocking")
         if sock.family == socket.AF_INET or sock.family == socket.AF_INET6:
-            host, port = address[:2]
-            found = await self.getaddrinfo(
-                host, port, family=sock.family, type=sock.type, proto=sock.proto
-            )
+            found = await resolve(self, address, family=sock.family, type=sock.type, proto=sock.proto)
             address = found[0][4]
         return await self._sock_connect(sock, address)
 
@@ -314,6 +324,7 @@ class Loop(
     Connecting,
     Serving,
     StartingTls,
+    Datagrams,
     Piping,
     Spawning,
     Closing,

@@ -42,6 +42,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     transport::stream::make_types(py)?;
     transport::listener::make_types(py)?;
     transport::pipe::make_types(py)?;
+    transport::udp::make_types(py)?;
     sock::make_types(py)?;
     event_loop::make_types(py)
 }

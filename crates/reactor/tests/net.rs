@@ -12,7 +12,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use child::in_child;
-use ferrio_reactor::net::{self, Connect, SockAddr, UnixAddr};
+use ferrio_reactor::net::{self, Connect, RawAddr, SockAddr, UnixAddr};
 use ferrio_reactor::{Events, Interest, Key, Poller, Wait};
 use pipe::pipe;
 
@@ -413,4 +413,79 @@ fn a_reset_by_the_peer_is_reported() {
     wait_until(server.as_raw_fd(), Interest::READ);
     let error = net::recv(server.as_raw_fd(), &mut [0; 8]).expect_err("reset");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+/// A bound UDP socket, and where it is.
+fn datagram_socket() -> (OwnedFd, SockAddr) {
+    let fd = net::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).expect("a socket");
+    let loopback = SockAddr::V4 {
+        addr: [127, 0, 0, 1],
+        port: 0,
+    };
+    net::bind(fd.as_raw_fd(), &loopback).expect("loopback");
+    let addr = net::local_addr(fd.as_raw_fd()).expect("bound");
+    (fd, addr)
+}
+
+#[test]
+fn datagrams_come_whole_with_the_address_of_their_sender() {
+    let ((near, here), (far, there)) = (datagram_socket(), datagram_socket());
+    let (near, far) = (near.as_raw_fd(), far.as_raw_fd());
+    let (mut buf, mut from) = ([0; 8], RawAddr::empty());
+    let nothing = net::recv_from(far, &mut buf, &mut from).expect_err("nothing sent");
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    assert!(from.is_empty());
+    let to = there.to_raw().expect("an address");
+    for datagram in [&b"one"[..], b"", b"larger than the buffer", b"two"] {
+        let sent = net::send_to(near, datagram, &to).expect("loopback");
+        assert_eq!(sent, datagram.len());
+        wait_until(far, Interest::READ);
+        let received = net::recv_from(far, &mut buf, &mut from).expect("it was sent");
+        let came = &datagram[..datagram.len().min(buf.len())];
+        assert_eq!(&buf[..received], came, "and the rest is gone");
+        assert_eq!(from, here.to_raw().expect("an address"));
+        assert_eq!(from.decode(), here);
+    }
+    assert_ne!(from, to);
+    let too_large = net::send_to(near, &vec![0; 70_000], &to).expect_err("no datagram is");
+    assert_eq!(too_large.raw_os_error(), Some(libc::EMSGSIZE));
+}
+
+#[test]
+fn a_datagram_nobody_wants_is_an_error_of_the_next_call() {
+    let ((near, _), (far, there)) = (datagram_socket(), datagram_socket());
+    drop(far);
+    assert_eq!(
+        net::connect(near.as_raw_fd(), &there).expect("an address"),
+        Connect::Done
+    );
+    assert_eq!(net::send(near.as_raw_fd(), b"x").expect("sent"), 1);
+    wait_until(near.as_raw_fd(), Interest::READ);
+    let mut from = RawAddr::empty();
+    let refused = net::recv_from(near.as_raw_fd(), &mut [0; 8], &mut from).expect_err("told");
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    let told = net::recv_from(near.as_raw_fd(), &mut [0; 8], &mut from).expect_err("nothing");
+    assert_eq!(told.kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn the_sender_of_a_datagram_may_have_no_name() {
+    let name = UnixAddr::Abstract(format!("ferrio datagrams {}", std::process::id()).into_bytes());
+    let far = net::socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0).expect("a socket");
+    let there = SockAddr::Unix(name);
+    net::bind(far.as_raw_fd(), &there).expect("the name is free");
+    let near = net::socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0).expect("a socket");
+    let to = there.to_raw().expect("an address");
+    // An address from before must not show through.
+    let mut from = to;
+    assert_eq!(
+        net::send_to(near.as_raw_fd(), b"x", &to).expect("a reader"),
+        1
+    );
+    assert_eq!(
+        net::recv_from(far.as_raw_fd(), &mut [0; 8], &mut from).expect("sent"),
+        1
+    );
+    assert!(from.is_empty());
+    assert_ne!(from, to);
 }

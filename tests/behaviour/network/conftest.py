@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import sys
 
 import pytest
 
@@ -175,3 +176,62 @@ def listener():
     sock = tcp_listener()
     yield sock
     sock.close()
+
+
+class DatagramRecorder(_Notes, asyncio.DatagramProtocol):
+    async def has(self, event, count=1):
+        await self.until(lambda self: self.names.count(event) >= count)
+
+    @property
+    def datagrams(self):
+        """Each with the address of its sender."""
+        return [event[1:3] for event in self.events if event[0] == "datagram"]
+
+    @property
+    def received_data(self):
+        return [data for data, _ in self.datagrams]
+
+    def datagram_received(self, data, addr):
+        self._note("datagram", data, addr)
+
+    def error_received(self, exc):
+        self._note("error", exc)
+
+
+class DatagramEcho(DatagramRecorder):
+    def datagram_received(self, data, addr):
+        super().datagram_received(data, addr)
+        self.transport.sendto(data, addr)
+
+
+class _Datagrams:
+    """Endpoints and what tests do with them."""
+
+    Recorder = DatagramRecorder
+    Echo = DatagramEcho
+    LOCAL = ("127.0.0.1", 0)
+    #: Older versions of asyncio swallow empty datagrams, and do not count headers.
+    sends_empty = sys.version_info >= (3, 13)
+
+    @staticmethod
+    async def endpoint(protocol=DatagramRecorder, local_addr=LOCAL, **kwargs):
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_datagram_endpoint(protocol, local_addr, **kwargs)
+        return protocol
+
+    @staticmethod
+    def name(protocol):
+        return protocol.transport.get_extra_info("sockname")
+
+    @staticmethod
+    async def close(*protocols):
+        for protocol in protocols:
+            protocol.transport.abort()
+        for protocol in protocols:
+            await protocol.has("lost")
+
+
+@pytest.fixture
+def udp():
+    """Datagram endpoints and recording protocols for them."""
+    return _Datagrams

@@ -17,6 +17,17 @@ def ends():
     right.close()
 
 
+@pytest.fixture
+def datagram_ends():
+    socks = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(2)]
+    for sock in socks:
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+    yield socks
+    for sock in socks:
+        sock.close()
+
+
 async def settle():
     for _ in range(3):
         await asyncio.sleep(0.0005)
@@ -263,6 +274,9 @@ def test_both_directions_of_one_socket_at_once(run, ends):
         lambda loop, sock: loop.sock_recv(sock, 1),
         lambda loop, sock: loop.sock_recv_into(sock, bytearray(1)),
         lambda loop, sock: loop.sock_sendall(sock, b"x"),
+        lambda loop, sock: loop.sock_recvfrom(sock, 1),
+        lambda loop, sock: loop.sock_recvfrom_into(sock, bytearray(1)),
+        lambda loop, sock: loop.sock_sendto(sock, b"x", ("127.0.0.1", 1)),
         lambda loop, sock: loop.sock_accept(sock),
         lambda loop, sock: loop.sock_connect(sock, ("127.0.0.1", 1)),
     ],
@@ -326,5 +340,120 @@ def test_the_socket_of_a_transport_is_refused(run):
         transport.abort()
         await asyncio.sleep(0.001)
         right.close()
+
+    run(main())
+
+
+def test_datagrams_there_and_back(run, datagram_ends):
+    left, right = datagram_ends
+    here, there = left.getsockname(), right.getsockname()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        assert await loop.sock_sendto(left, b"hello", there) == 5
+        assert await loop.sock_recvfrom(right, 100) == (b"hello", here)
+        loop.call_later(0.002, right.sendto, b"later", here)
+        assert await loop.sock_recvfrom(left, 3) == (b"lat", there)
+        assert await loop.sock_sendto(left, memoryview(b""), there) == 0
+        assert await loop.sock_recvfrom(right, 100) == (b"", here)
+
+    run(main())
+
+
+def test_recvfrom_into(run, datagram_ends):
+    left, right = datagram_ends
+    here, there = left.getsockname(), right.getsockname()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        buffer = bytearray(10)
+        loop.call_later(0.002, left.sendto, b"later", there)
+        assert await loop.sock_recvfrom_into(right, buffer) == (5, here)
+        assert buffer == b"later\0\0\0\0\0"
+        await loop.sock_sendto(left, b"xyz", there)
+        assert await loop.sock_recvfrom_into(right, buffer, 2) == (2, here)
+        assert buffer == b"xyter\0\0\0\0\0"
+        await loop.sock_sendto(left, b"abc", there)
+        assert await loop.sock_recvfrom_into(right, memoryview(buffer)[8:], nbytes=0) == (2, here)
+        assert buffer == b"xyter\0\0\0ab"
+        with pytest.raises(ValueError):
+            await loop.sock_recvfrom_into(right, buffer, 11)
+        with pytest.raises((TypeError, BufferError)):
+            await loop.sock_recvfrom_into(right, b"read-only")
+
+    run(main())
+
+
+def test_sendto_waits_for_room(run, tmp_path):
+    async def main():
+        loop = asyncio.get_running_loop()
+        path = str(tmp_path / "socket")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reader:
+            reader.bind(path)
+            reader.setblocking(False)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as writer:
+                writer.setblocking(False)
+                sent = 0
+                while sent < 100_000:
+                    task = asyncio.create_task(loop.sock_sendto(writer, b"%d" % sent, path))
+                    sent += 1
+                    await settle()
+                    if not task.done():
+                        break
+                assert not task.done()
+                got = [await loop.sock_recvfrom(reader, 100) for _ in range(sent)]
+                assert got == [(b"%d" % number, None) for number in range(sent)]
+                assert await task == len(b"%d" % (sent - 1))
+
+    run(main())
+
+
+def test_what_sendto_and_recvfrom_refuse(run, datagram_ends):
+    left, right = datagram_ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with pytest.raises(TypeError):
+            await loop.sock_sendto(left, "text", right.getsockname())
+        with pytest.raises(TypeError):
+            await loop.sock_sendto(left, b"x", None)
+        with pytest.raises(OSError):
+            await loop.sock_sendto(left, b"x" * 70_000, right.getsockname())
+        with pytest.raises(ValueError):
+            await loop.sock_recvfrom(left, -1)
+
+    run(main())
+
+
+def test_a_cancelled_recvfrom_loses_nothing(run, datagram_ends):
+    left, right = datagram_ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(3):
+            task = asyncio.create_task(loop.sock_recvfrom(left, 10))
+            await settle()
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+        right.sendto(b"kept", left.getsockname())
+        assert await loop.sock_recvfrom(left, 10) == (b"kept", right.getsockname())
+        assert loop.remove_reader(left) is False
+
+    run(main())
+
+
+def test_a_refused_datagram_is_an_exception(run, datagram_ends):
+    left, right = datagram_ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        left.connect(right.getsockname())
+        right.close()
+        waiting = asyncio.create_task(loop.sock_recvfrom(left, 10))
+        await settle()
+        left.send(b"x")
+        with pytest.raises(ConnectionRefusedError):
+            await waiting
 
     run(main())

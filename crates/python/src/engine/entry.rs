@@ -86,6 +86,8 @@ pub enum Source {
     ReadPipe(SinkRef),
     /// The writing end of a pipe.
     WritePipe(SinkRef),
+    /// A datagram transport.
+    Datagram(SinkRef),
     /// `add_reader`, `add_writer` and `sock_*`.
     Watch {
         /// Called when the descriptor is readable.
@@ -114,7 +116,8 @@ impl Source {
             Self::Stream(sink)
             | Self::Listener(sink)
             | Self::ReadPipe(sink)
-            | Self::WritePipe(sink) => visit.own(&sink.0),
+            | Self::WritePipe(sink)
+            | Self::Datagram(sink) => visit.own(&sink.0),
             Self::Watch { reader, writer } => {
                 for watcher in [reader, writer].into_iter().flatten() {
                     watcher.traverse(visit);

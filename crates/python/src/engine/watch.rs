@@ -95,7 +95,8 @@ impl Engine {
                 Source::Stream(ref sink)
                 | Source::Listener(ref sink)
                 | Source::ReadPipe(ref sink)
-                | Source::WritePipe(ref sink) => Some(sink.clone()),
+                | Source::WritePipe(ref sink)
+                | Source::Datagram(ref sink) => Some(sink.clone()),
                 _ => None,
             });
         match owner {

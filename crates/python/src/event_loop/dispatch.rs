@@ -12,7 +12,8 @@ use crate::handle::{self, Handle};
 use crate::sock::{self, SockOperation};
 use crate::transport::pipe::{read, read::ReadPipeTransport, write, write::WritePipeTransport};
 use crate::transport::stream::StreamTransport;
-use crate::transport::{listener, listener::Listener, stream};
+use crate::transport::udp::DatagramTransport;
+use crate::transport::{listener, listener::Listener, stream, udp};
 
 /// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
 /// unseen; polling is level-triggered, so the kernel says them again.
@@ -60,6 +61,10 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
             let pipe = open::<WritePipeTransport>(&sink);
             write::ready(py, pipe, event.readable, event.writable)?;
         }
+        Source::Datagram(sink) => {
+            let transport = open::<DatagramTransport>(&sink);
+            udp::ready(py, transport, event.readable, event.writable)?;
+        }
         Source::Watch { reader, .. } => {
             if let (true, Some(reader)) = (event.readable, reader) {
                 wake(py, &reader)?;
@@ -99,6 +104,8 @@ pub(super) fn sink_call(py: Python<'_>, sink: &SinkRef, call: SinkCall) -> PyRes
         stream::call(py, stream, call)
     } else if let Some(pipe) = sink.0.exact::<WritePipeTransport>() {
         write::call(py, pipe, call)
+    } else if let Some(datagrams) = sink.0.exact::<DatagramTransport>() {
+        udp::call(py, datagrams, call)
     } else {
         read::call(py, open::<ReadPipeTransport>(sink), call)
     }

@@ -10,7 +10,8 @@ pub(super) fn methods() -> Vec<Method<Loop>> {
     let mut methods = running();
     methods.extend(scheduling());
     methods.extend(descriptors());
-    methods.extend(ground());
+    methods.extend(transports());
+    methods.extend(socket_calls());
     methods
 }
 
@@ -168,7 +169,7 @@ fn descriptors() -> Vec<Method<Loop>> {
 }
 
 /// What the coroutines of `python/ferrio` stand on.
-fn ground() -> Vec<Method<Loop>> {
+fn transports() -> Vec<Method<Loop>> {
     vec![
         Method::args(
             c"_make_stream_transport",
@@ -186,6 +187,11 @@ fn ground() -> Vec<Method<Loop>> {
             transports::make_write_pipe_transport,
         ),
         Method::args(
+            c"_make_datagram_transport",
+            c"_make_datagram_transport($self, sock, protocol, address=None, waiter=None)\n--\n\nA transport over a datagram socket.",
+            transports::make_datagram_transport,
+        ),
+        Method::args(
             c"_start_serving",
             c"_start_serving($self, protocol_factory, sock, server, backlog, /)\n--\n\nAccept connections.",
             transports::start_serving,
@@ -195,6 +201,12 @@ fn ground() -> Vec<Method<Loop>> {
             c"_stop_serving($self, sock, /)\n--\n\nStop accepting and close the socket.",
             transports::stop_serving,
         ),
+    ]
+}
+
+/// What `loop.sock_*` stands on.
+fn socket_calls() -> Vec<Method<Loop>> {
+    vec![
         Method::args(
             c"_sock_recv",
             c"_sock_recv($self, sock, nbytes, /)\n--\n\nA future of bytes.",
@@ -209,6 +221,21 @@ fn ground() -> Vec<Method<Loop>> {
             c"_sock_sendall",
             c"_sock_sendall($self, sock, data, /)\n--\n\nA future of None.",
             transports::sock_sendall,
+        ),
+        Method::args(
+            c"_sock_recvfrom",
+            c"_sock_recvfrom($self, sock, bufsize, /)\n--\n\nA future of (bytes, address).",
+            transports::sock_recvfrom,
+        ),
+        Method::args(
+            c"_sock_recvfrom_into",
+            c"_sock_recvfrom_into($self, sock, buf, nbytes, /)\n--\n\nA future of (count, address).",
+            transports::sock_recvfrom_into,
+        ),
+        Method::args(
+            c"_sock_sendto",
+            c"_sock_sendto($self, sock, data, address, /)\n--\n\nA future of the count.",
+            transports::sock_sendto,
         ),
         Method::one(
             c"_sock_accept",

@@ -13,6 +13,7 @@ use crate::transport::listener::{self, Listener};
 use crate::transport::pipe::{read, read::ReadPipeTransport, write, write::WritePipeTransport};
 use crate::transport::socket::Socket;
 use crate::transport::stream::{Beginning, StreamTransport};
+use crate::transport::udp::{self, DatagramTransport};
 
 static MAKE_TRANSPORT: Params<5> = Params {
     function: "_make_stream_transport",
@@ -102,6 +103,29 @@ pub(super) fn make_write_pipe_transport(
     write::start(py, this.base(), pipe, protocol, waiter, watches_peer)
 }
 
+static MAKE_DATAGRAM: Params<4> = Params {
+    function: "_make_datagram_transport",
+    names: [
+        &names::SOCK,
+        &names::PROTOCOL,
+        &names::ADDRESS,
+        &names::WAITER,
+    ],
+    positional: 4,
+    required: 2,
+};
+
+pub(super) fn make_datagram_transport(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<DatagramTransport>> {
+    let [sock, protocol, address, waiter] = args.bind(py, &MAKE_DATAGRAM)?;
+    let (sock, protocol) = (sock.expect("required"), protocol.expect("required"));
+    let waiter = own_future(py, waiter)?;
+    udp::start(py, this.base(), sock, protocol, given(address), waiter)
+}
+
 /// `(protocol_factory, sock, server, backlog)`.
 pub(super) fn start_serving(
     py: Python<'_>,
@@ -123,6 +147,16 @@ pub(super) fn stop_serving(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRe
         listener::stop(py, &listener);
     }
     crate::ffi::call::method(py, sock, &names::CLOSE, &[]).map(drop)
+}
+
+fn three<'a>(py: Python<'_>, args: &Args<'a>, function: &str) -> PyRes<[&'a Own; 3]> {
+    match args.positional() {
+        [first, second, third] if !args.has_keywords() => Ok([first, second, third]),
+        _ => {
+            let text = format!("{function}() takes exactly three arguments");
+            Err(Raised::new::<PyTypeError>(py, text))
+        }
+    }
 }
 
 fn two<'a>(py: Python<'_>, args: &Args<'a>, function: &str) -> PyRes<(&'a Own, &'a Own)> {
@@ -162,6 +196,38 @@ pub(super) fn sock_recv_into(
 pub(super) fn sock_sendall(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
     let (sock, data) = two(py, &args, "sock_sendall")?;
     let wish = Wish::SendAll(Slot::new(Some(data.clone())), std::cell::Cell::new(0));
+    sock::begin(py, engine(this), sock, wish)
+}
+
+pub(super) fn sock_recvfrom(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<Future>> {
+    let (sock, most) = two(py, &args, "sock_recvfrom")?;
+    let wish = Wish::RecvFrom(Slot::new(Some(most.clone())));
+    sock::begin(py, engine(this), sock, wish)
+}
+
+pub(super) fn sock_recvfrom_into(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<Future>> {
+    let [sock, target, most] = three(py, &args, "sock_recvfrom_into")?;
+    let wish = Wish::RecvFromInto(
+        Slot::new(Some(target.clone())),
+        Slot::new(Some(most.clone())),
+    );
+    sock::begin(py, engine(this), sock, wish)
+}
+
+pub(super) fn sock_sendto(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
+    let [sock, data, address] = three(py, &args, "sock_sendto")?;
+    let wish = Wish::SendTo(
+        Slot::new(Some(data.clone())),
+        Slot::new(Some(address.clone())),
+    );
     sock::begin(py, engine(this), sock, wish)
 }
 

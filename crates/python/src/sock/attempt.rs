@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::{SockOperation, Wish};
 use crate::ffi::buffer::{self, View};
-use crate::ffi::{Own, PyRes, Raised, Slot, call, exception};
+use crate::ffi::{Name, Own, PyRes, Raised, Slot, call, exception};
 use crate::transport::socket::Socket;
 use crate::{convert, error, names};
 
@@ -51,6 +51,11 @@ impl SockOperation {
                 }
                 Ok(Some(Own::none(py)))
             }
+            Wish::RecvFrom(most) => self.by_method(py, &names::RECVFROM, &[most]),
+            Wish::RecvFromInto(target, most) => {
+                self.by_method(py, &names::RECVFROM_INTO, &[target, most])
+            }
+            Wish::SendTo(data, address) => self.by_method(py, &names::SENDTO, &[data, address]),
             Wish::Accept => {
                 let Some((fd, peer)) = unless_blocked(py, net::accept_with_peer(self.fd))? else {
                     return Ok(None);
@@ -62,7 +67,7 @@ impl SockOperation {
                 if started.replace(true) {
                     self.finish_connect(py, &object(py, address))
                 } else {
-                    self.start_connect(py, &object(py, address))
+                    self.by_method(py, &names::CONNECT, &[address])
                 }
             }
         }
@@ -88,10 +93,11 @@ impl SockOperation {
         result?.transpose()
     }
 
-    /// The socket object knows every address family.
-    fn start_connect(&self, py: Python<'_>, address: &Own) -> PyRes<Option<Own>> {
-        let socket = object(py, &self.socket);
-        match call::method(py, &socket, &names::CONNECT, &[address]) {
+    /// Where addresses come in the socket object does it: it knows every family's.
+    fn by_method(&self, py: Python<'_>, name: &'static Name, args: &[&Slot]) -> PyRes<Option<Own>> {
+        let args: Vec<Own> = args.iter().map(|slot| object(py, slot)).collect();
+        let args: Vec<&Own> = args.iter().collect();
+        match call::method(py, &object(py, &self.socket), name, &args) {
             Ok(done) => Ok(Some(done)),
             Err(error)
                 if error.is::<PyBlockingIOError>(py) || error.is::<PyInterruptedError>(py) =>

@@ -32,6 +32,12 @@ pub enum Wish {
     RecvInto(Slot),
     /// `sock_sendall(sock, data)`, and how much of it is sent.
     SendAll(Slot, Cell<usize>),
+    /// `sock_recvfrom(sock, bufsize)`.
+    RecvFrom(Slot),
+    /// `sock_recvfrom_into(sock, buf, nbytes)`.
+    RecvFromInto(Slot, Slot),
+    /// `sock_sendto(sock, data, address)`.
+    SendTo(Slot, Slot),
     /// `sock_accept(sock)`.
     Accept,
     /// `sock_connect(sock, address)`, and whether the kernel is at it.
@@ -41,15 +47,26 @@ pub enum Wish {
 impl Wish {
     fn direction(&self) -> Direction {
         match self {
-            Self::Recv(_) | Self::RecvInto(_) | Self::Accept => Direction::Read,
-            Self::SendAll(..) | Self::Connect(..) => Direction::Write,
+            Self::Recv(_)
+            | Self::RecvInto(_)
+            | Self::RecvFrom(_)
+            | Self::RecvFromInto(..)
+            | Self::Accept => Direction::Read,
+            Self::SendAll(..) | Self::SendTo(..) | Self::Connect(..) => Direction::Write,
         }
     }
 
     fn traverse(&self, visit: &mut Visit) {
         match self {
-            Self::RecvInto(object) | Self::SendAll(object, _) | Self::Connect(object, _) => {
+            Self::RecvInto(object)
+            | Self::RecvFrom(object)
+            | Self::SendAll(object, _)
+            | Self::Connect(object, _) => {
                 visit.slot(object);
+            }
+            Self::RecvFromInto(one, two) | Self::SendTo(one, two) => {
+                visit.slot(one);
+                visit.slot(two);
             }
             Self::Recv(_) | Self::Accept => {}
         }

@@ -1,5 +1,5 @@
-//! ROOM    floor 4: stream transports and listeners
-//! KNOWS   floors 0–3, core::{conn, flow, write_queue}, reactor::net    NEVER   the event loop's class
+//! ROOM    floor 4: stream, datagram and pipe transports, listeners
+//! KNOWS   floors 0–3, core::{conn, datagrams, flow, write_queue}, reactor::net    NEVER   the event loop's class
 //! IN      readiness from `dispatch`, calls from Python                 OUT     protocol callbacks, bytes to the kernel
 //! PROOF   tests/behaviour/network, CPython's test_streams, test_buffered_proto
 //! START   `stream/mod.rs`, then `stream/read.rs` and `stream/write.rs`
@@ -16,6 +16,7 @@ pub mod pipe;
 pub mod protocol;
 pub mod socket;
 pub mod stream;
+pub mod udp;
 
 /// Is there an end of a callback at which bytes can be flushed? Outside of a run they are sent at once.
 #[inline]

@@ -143,13 +143,7 @@ impl Outgoing {
     /// Counts a dropped write, with a warning once it becomes a habit.
     #[cold]
     pub fn drop_write(&self, py: Python<'_>, warning: &str) -> PyRes<()> {
-        let dropped = self.dropped.get();
-        self.dropped.set(dropped.saturating_add(1));
-        if dropped >= WARN_AFTER {
-            let logger = py.import("asyncio.log")?.getattr("logger")?;
-            logger.call_method1("warning", (warning,))?;
-        }
-        Ok(())
+        count_dropped(py, &self.dropped, warning)
     }
 
     /// Bytes have been queued: should the program pause?
@@ -176,13 +170,35 @@ impl Outgoing {
 
     /// `set_write_buffer_limits(high, low)`; the caller judges anew. Errors: `ValueError`, `TypeError`.
     pub fn set_limits(&self, py: Python<'_>, high: Option<&Own>, low: Option<&Own>) -> PyRes<()> {
-        let mut marks = self.marks.get();
-        marks
-            .set(limit(py, high)?, limit(py, low)?)
-            .map_err(|bad| Raised::new::<PyValueError>(py, bad.to_string()))?;
-        self.marks.set(marks);
-        Ok(())
+        set_limits(py, &self.marks, high, low)
     }
+}
+
+/// Counts a dropped write, with a warning once it becomes a habit.
+#[cold]
+pub fn count_dropped(py: Python<'_>, dropped: &Cell<u32>, warning: &str) -> PyRes<()> {
+    let before = dropped.get();
+    dropped.set(before.saturating_add(1));
+    if before >= WARN_AFTER {
+        let logger = py.import("asyncio.log")?.getattr("logger")?;
+        logger.call_method1("warning", (warning,))?;
+    }
+    Ok(())
+}
+
+/// Changes watermarks; the caller judges anew. Errors: `ValueError`, `TypeError`.
+pub fn set_limits(
+    py: Python<'_>,
+    marks: &Cell<Watermarks>,
+    high: Option<&Own>,
+    low: Option<&Own>,
+) -> PyRes<()> {
+    let mut changed = marks.get();
+    changed
+        .set(limit(py, high)?, limit(py, low)?)
+        .map_err(|bad| Raised::new::<PyValueError>(py, bad.to_string()))?;
+    marks.set(changed);
+    Ok(())
 }
 
 fn limit(py: Python<'_>, value: Option<&Own>) -> PyRes<Option<i64>> {

@@ -1,5 +1,6 @@
 //! Socket addresses: as plain data, and as the kernel writes them.
 
+use std::fmt;
 use std::io;
 use std::mem::{MaybeUninit, offset_of, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -69,9 +70,10 @@ impl SockAddr {
 
     /// For a system call.
     ///
-    /// Errors (EINVAL): a name too long for its structure, a unix path with a NUL inside (the
-    /// kernel would cut it there, and a leading one would make it an abstract name).
-    pub(crate) fn to_raw(&self) -> io::Result<RawAddr> {
+    /// # Errors
+    /// EINVAL: a name too long for its structure, a unix path with a NUL inside (the kernel would
+    /// cut it there, and a leading one would make it an abstract name).
+    pub fn to_raw(&self) -> io::Result<RawAddr> {
         match self {
             Self::V4 { addr, port } => {
                 // SAFETY: plain numbers; zero is valid, padding included.
@@ -177,17 +179,20 @@ impl SockAddr {
     }
 }
 
-/// An address as the kernel writes it: the first `len` bytes of `storage`, the rest is zero.
+/// An address as the kernel writes it: the first `len` bytes of `storage`. Two are equal when these
+/// bytes are: to compare is cheaper than to decode.
 ///
 /// `sockaddr_storage` has room and alignment for every family (POSIX).
 #[derive(Clone, Copy)]
-pub(crate) struct RawAddr {
+pub struct RawAddr {
     storage: sockaddr_storage,
     len: socklen_t,
 }
 
 impl RawAddr {
-    fn empty() -> Self {
+    /// No address: of no family and no length.
+    #[must_use]
+    pub fn empty() -> Self {
         // SAFETY: plain numbers; zero is valid and means AF_UNSPEC.
         let storage = unsafe { MaybeUninit::zeroed().assume_init() };
         Self { storage, len: 0 }
@@ -233,11 +238,26 @@ impl RawAddr {
         call: impl FnOnce(*mut sockaddr, *mut socklen_t) -> io::Result<R>,
     ) -> io::Result<(R, Self)> {
         let mut raw = Self::empty();
-        raw.len = size_of::<sockaddr_storage>() as socklen_t;
-        let result = call((&raw mut raw.storage).cast(), &raw mut raw.len)?;
-        // The kernel tells the length the address has, which may be more than it had room for.
-        raw.len = raw.len.min(size_of::<sockaddr_storage>() as socklen_t);
+        let result = raw.refilled_by(call)?;
         Ok((result, raw))
+    }
+
+    /// As `filled_by`, in the place of another address. Empty where the call fails.
+    #[inline]
+    pub(super) fn refilled_by<R>(
+        &mut self,
+        call: impl FnOnce(*mut sockaddr, *mut socklen_t) -> io::Result<R>,
+    ) -> io::Result<R> {
+        // The kernel may write nothing at all.
+        self.storage.ss_family = 0;
+        self.len = size_of::<sockaddr_storage>() as socklen_t;
+        let result = call((&raw mut self.storage).cast(), &raw mut self.len);
+        // The kernel tells the length the address has, which may be more than it had room for.
+        self.len = match result {
+            Ok(_) => self.len.min(size_of::<sockaddr_storage>() as socklen_t),
+            Err(_) => 0,
+        };
+        result
     }
 
     pub(crate) fn as_ptr(&self) -> *const sockaddr {
@@ -248,8 +268,16 @@ impl RawAddr {
         self.len
     }
 
-    pub(crate) fn decode(&self) -> SockAddr {
-        let bytes = &self.bytes()[..self.len as usize];
+    /// Is there none? The sender of a datagram from an unbound unix socket has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// As plain data.
+    #[must_use]
+    pub fn decode(&self) -> SockAddr {
+        let bytes = self.used();
         // A unix peer that is not bound has a length of 0 on some calls, and no family then.
         let family = i32::from(self.storage.ss_family);
         match family {
@@ -285,6 +313,10 @@ impl RawAddr {
         }
     }
 
+    fn used(&self) -> &[u8] {
+        &self.bytes()[..self.len as usize]
+    }
+
     fn bytes(&self) -> &[u8; size_of::<sockaddr_storage>()] {
         // SAFETY: every byte of `storage` is initialised: it starts as zero, and only whole bytes
         // are copied into it.
@@ -294,6 +326,21 @@ impl RawAddr {
     fn bytes_mut(&mut self) -> &mut [u8; size_of::<sockaddr_storage>()] {
         // SAFETY: as for `bytes`; any bytes make a valid `sockaddr_storage`.
         unsafe { &mut *(&raw mut self.storage).cast() }
+    }
+}
+
+impl PartialEq for RawAddr {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.used() == other.used()
+    }
+}
+
+impl Eq for RawAddr {}
+
+impl fmt::Debug for RawAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.decode().fmt(f)
     }
 }
 

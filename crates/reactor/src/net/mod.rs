@@ -2,7 +2,7 @@
 //! KNOWS   the socket API of the kernel  NEVER   buffers, retries after EAGAIN, who owns an fd
 //! IN      fd, bytes, `SockAddr`         OUT     `io::Result` with errno kept
 //! PROOF   `tests/net.rs`
-//! START   `io.rs` (receive and send), `connect.rs` (accept and connect), `address.rs`
+//! START   `io.rs` and `datagram.rs` (receive and send), `connect.rs` (accept and connect), `address.rs`
 //!
 //! Common to all: the caller's descriptors are non-blocking; "not now" is
 //! [`WouldBlock`](std::io::ErrorKind::WouldBlock); a signal in the middle (EINTR) is never seen; no
@@ -10,15 +10,16 @@
 
 mod address;
 mod connect;
+mod datagram;
 mod io;
 mod option;
 
-pub(crate) use address::RawAddr;
-pub use address::{SockAddr, UnixAddr};
+pub use address::{RawAddr, SockAddr, UnixAddr};
 pub use connect::{
     Connect, accept, accept_with_peer, bind, connect, listen, local_addr, peer_addr,
     shutdown_write, socket,
 };
+pub use datagram::{recv_from, send_to};
 pub use io::{recv, recv_uninit, send, send_vectored};
 pub use option::{
     is_stream, set_nodelay, set_nonblocking, socket_family, socket_protocol, socket_type,

@@ -1,0 +1,311 @@
+"""Datagrams: what is sent arrives whole, with an address; what goes wrong is told and ends nothing."""
+
+import asyncio
+import contextvars
+import os
+import socket
+
+import pytest
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
+
+
+@pytest.mark.parametrize(
+    "host, family",
+    [
+        ("127.0.0.1", socket.AF_INET),
+        ("localhost", socket.AF_INET),
+        pytest.param("::1", socket.AF_INET6, marks=needs_ipv6),
+    ],
+)
+@pytest.mark.parametrize("connected", [False, True])
+def test_there_and_back(run, host, family, connected, udp):
+    async def main():
+        server = await udp.endpoint(udp.Echo, (host, 0), family=family)
+        there = udp.name(server)
+        if connected:
+            client = await udp.endpoint(udp.Recorder, None, remote_addr=there[:2])
+            assert client.transport.get_extra_info("peername") == there
+            to = None
+        else:
+            client = await udp.endpoint(udp.Recorder, (host, 0), family=family)
+            assert client.transport.get_extra_info("peername") is None
+            to = there
+        sizes = [1, 100, 1400, 9000, 65_000]
+        sent = [os.urandom(size) for size in sizes]
+        for data in sent:
+            client.transport.sendto(data, to)
+            await client.has("datagram", len(sent[: sent.index(data) + 1]))
+        here = client.transport.get_extra_info("socket").getsockname()
+        assert client.datagrams == [(data, there) for data in sent]
+        assert server.datagrams == [(data, here) for data in sent]
+        assert {type(data) for data in client.received_data} == {bytes}
+        await udp.close(client, server)
+        assert client.names[0] == "made"
+        assert client.events[-1] == ("lost", None)
+
+    run(main())
+
+
+def test_many_peers_at_once(run, udp):
+    async def main():
+        server = await udp.endpoint(udp.Echo)
+        clients = [await udp.endpoint() for _ in range(20)]
+        for turn in range(5):
+            for number, client in enumerate(clients):
+                client.transport.sendto(b"%d %d" % (number, turn), udp.name(server))
+            for client in clients:
+                await client.has("datagram", turn + 1)
+        for number, client in enumerate(clients):
+            expected = [(b"%d %d" % (number, turn), udp.name(server)) for turn in range(5)]
+            assert client.datagrams == expected
+        await udp.close(server, *clients)
+
+    run(main())
+
+
+def test_many_datagrams_in_one_go(run, udp):
+    async def main():
+        server = await udp.endpoint()
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        for number in range(100):
+            client.transport.sendto(b"%d" % number)
+        await server.has("datagram", 100)
+        assert server.received_data == [b"%d" % number for number in range(100)]
+        await udp.close(server, client)
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_like_objects(run, kind, udp):
+    async def main():
+        server = await udp.endpoint()
+        client = await udp.endpoint()
+        client.transport.sendto(kind(b"data"), udp.name(server))
+        client.transport.sendto(addr=udp.name(server), data=kind(b"more"))
+        await server.has("datagram", 2)
+        assert server.received_data == [b"data", b"more"]
+        for junk in ("text", 3, None):
+            with pytest.raises(TypeError, match="data argument must be a bytes-like object, not '"):
+                client.transport.sendto(junk, udp.name(server))
+        await udp.close(server, client)
+
+    run(main())
+
+
+def test_an_empty_datagram(run, udp):
+    async def main():
+        server = await udp.endpoint()
+        client = await udp.endpoint()
+        client.transport.sendto(b"", udp.name(server))
+        client.transport.sendto(b"x", udp.name(server))
+        await server.until(lambda server: b"x" in server.received_data)
+        assert server.received_data == ([b""] if udp.sends_empty else []) + [b"x"]
+        client.transport.get_extra_info("socket")._sock.sendto(b"", udp.name(server))
+        await server.until(lambda server: len(server.received_data) == 2 + udp.sends_empty)
+        assert server.received_data[-1] == b""
+        await udp.close(server, client)
+
+    run(main())
+
+
+def test_addresses_as_the_socket_module_takes_them(run, udp):
+    """Names, and hosts that only it understands."""
+
+    async def main():
+        server = await udp.endpoint()
+        client = await udp.endpoint()
+        port = udp.name(server)[1]
+        for host in ("localhost", "127.1", "127.0.0.1"):
+            client.transport.sendto(host.encode(), (host, port))
+        await server.has("datagram", 3)
+        assert server.received_data == [b"localhost", b"127.1", b"127.0.0.1"]
+        assert client.names == ["made"]
+        await udp.close(server, client)
+
+    run(main())
+
+
+@needs_ipv6
+def test_ipv6_addresses_with_flow_and_scope(run, udp):
+    async def main():
+        server = await udp.endpoint(local_addr=("::1", 0))
+        client = await udp.endpoint(local_addr=("::1", 0))
+        port = udp.name(server)[1]
+        for address in [("::1", port), ("::1", port, 0), ("::1", port, 0, 0)]:
+            client.transport.sendto(repr(address).encode(), address)
+        await server.has("datagram", 3)
+        assert server.datagrams[0][1] == udp.name(client)
+        assert len(udp.name(client)) == 4
+        await udp.close(server, client)
+
+    run(main())
+
+
+def test_an_error_of_sending_is_told_and_ends_nothing(run, udp):
+    async def main():
+        server = await udp.endpoint()
+        client = await udp.endpoint()
+        client.transport.sendto(b"x" * 70_000, udp.name(server))
+        assert client.names == ["made", "error"]
+        assert isinstance(client.events[-1][1], OSError)
+        client.transport.sendto(b"too large, but not this", udp.name(server))
+        await server.has("datagram")
+        assert not client.transport.is_closing()
+        await udp.close(server, client)
+
+    run(main())
+
+
+def test_an_unknown_host_is_an_error_of_sending(run, udp):
+    async def main():
+        client = await udp.endpoint()
+        client.transport.sendto(b"x", ("nobody.invalid", 1))
+        assert isinstance(client.events[-1][1], socket.gaierror)
+        assert not client.transport.is_closing()
+        await udp.close(client)
+
+    run(main())
+
+
+def test_nobody_listens(run, udp):
+    async def main():
+        gone = await udp.endpoint()
+        address = udp.name(gone)
+        await udp.close(gone)
+        client = await udp.endpoint(remote_addr=address)
+        client.transport.sendto(b"x")
+        await client.has("error")
+        assert isinstance(client.events[-1][1], ConnectionRefusedError)
+        # The endpoint goes on.
+        server = await udp.endpoint(local_addr=address)
+        client.transport.sendto(b"y")
+        await server.has("datagram")
+        assert server.received_data == [b"y"]
+        await udp.close(server, client)
+
+    run(main())
+
+
+@pytest.mark.parametrize("address", [None, ("127.0.0.1",), 3, ("127.0.0.1", "x"), ("127.0.0.1", 70_000)])
+def test_an_impossible_address_ends_the_endpoint(run, reported, address, udp):
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(reported)
+        client = await udp.endpoint()
+        client.transport.sendto(b"x", address)
+        assert client.transport.is_closing()
+        await client.has("lost")
+        assert reported.messages == ["Fatal write error on datagram transport"]
+        assert client.events[-1][1] is reported[0]["exception"]
+        assert isinstance(reported[0]["exception"], (TypeError, OverflowError))
+        assert reported[0]["transport"] is client.transport
+
+    run(main())
+
+
+def test_a_protocol_that_raises_is_reported_and_goes_on(run, reported, udp):
+    async def main():
+        class Raising(udp.Recorder):
+            def connection_made(self, transport):
+                super().connection_made(transport)
+                raise ZeroDivisionError("made")
+
+            def datagram_received(self, data, addr):
+                super().datagram_received(data, addr)
+                raise ZeroDivisionError("datagram")
+
+            def connection_lost(self, exc):
+                super().connection_lost(exc)
+                raise ZeroDivisionError("lost")
+
+        asyncio.get_running_loop().set_exception_handler(reported)
+        server = await udp.endpoint(Raising)
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        for count in (1, 2):
+            client.transport.sendto(b"x")
+            await server.has("datagram", count)
+        assert not server.transport.is_closing()
+        await udp.close(client, server)
+        await asyncio.sleep(0)
+
+    run(main())
+    assert [str(context["exception"]) for context in reported] == ["made", "datagram", "datagram", "lost"]
+    assert all(message.startswith("Exception in callback ") for message in reported.messages)
+
+
+def test_an_error_of_error_received_is_the_callers(run, udp):
+    async def main():
+        class Raising(udp.Recorder):
+            def error_received(self, exc):
+                raise ZeroDivisionError
+
+        client = await udp.endpoint(Raising)
+        with pytest.raises(ZeroDivisionError):
+            client.transport.sendto(b"x" * 70_000, ("127.0.0.1", 9))
+        assert not client.transport.is_closing()
+        await udp.close(client)
+
+    run(main())
+
+
+def test_callbacks_run_in_the_context_of_the_maker(run, udp):
+    variable = contextvars.ContextVar("variable", default="nobody's")
+
+    class Seeing(udp.Echo):
+        def _note(self, *event):
+            super()._note(*event, variable.get())
+
+        def datagram_received(self, data, addr):
+            super().datagram_received(data, addr)
+            # From inside of the context, too.
+            self.transport.sendto(b"x" * 70_000, addr)
+            variable.set("the callback's")
+
+    async def main():
+        variable.set("the maker's")
+        server = await udp.endpoint(Seeing)
+        variable.set("somebody else's")
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        client.transport.sendto(b"x")
+        await server.has("error")
+        assert [(event[0], event[-1]) for event in server.events] == [
+            ("made", "the maker's"),
+            ("datagram", "the maker's"),
+            ("error", "the maker's"),
+        ]
+        assert variable.get() == "somebody else's"
+        await udp.close(server, client)
+
+    run(main())
+
+
+def test_a_stopped_loop_leaves_the_rest_for_the_next_run(loop, udp):
+    class Stopping(udp.Recorder):
+        def datagram_received(self, data, addr):
+            super().datagram_received(data, addr)
+            loop.stop()
+
+    async def make():
+        server = await udp.endpoint(Stopping)
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        for number in range(3):
+            client.transport.sendto(b"%d" % number)
+        return server, client
+
+    server, client = loop.run_until_complete(make())
+    for count in range(1, 4):
+        if len(server.received_data) < count:
+            loop.run_forever()
+        assert len(server.received_data) == count
+    loop.run_until_complete(udp.close(server, client))
