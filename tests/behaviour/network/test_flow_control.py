@@ -262,3 +262,24 @@ def test_a_protocol_can_close_in_pause_writing(run, pair, recorder):
             assert left.names == ["made", "pause", "lost"]
 
     run(main())
+
+
+def test_a_protocol_that_writes_too_much_in_its_own_callback_is_paused(run, pair, recorder):
+    class Talkative(recorder):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            transport.write(b"x" * 10_000_000)
+
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.write(b"x" * 10_000_000)
+
+    async def main():
+        async with pair(server=Talkative) as (left, right):
+            await right.has("resume")
+            right.events.clear()
+            left.transport.write(b"more")
+            await right.has("resume")
+            assert right.names == ["data", "pause", "resume"]
+
+    run(main())

@@ -152,7 +152,11 @@ fn write_lines(py: Python<'_>, this: &Own<WritePipeTransport>, lines: &Own) -> P
 fn tell(py: Python<'_>, this: &Own<WritePipeTransport>, flow: Flow) -> PyRes<()> {
     match flow {
         Flow::Steady => Ok(()),
-        Flow::Pause => PipeTransport::tell(py, this.base(), &names::PAUSE_WRITING, &[]),
+        // In the context of whoever has written, which may be the transport's already.
+        Flow::Pause => {
+            let done = this.protocol.call(py, &names::PAUSE_WRITING, &[]);
+            PipeTransport::survive(py, this.base(), done.map(drop), &names::PAUSE_WRITING)
+        }
         Flow::Resume => PipeTransport::tell(py, this.base(), &names::RESUME_WRITING, &[]),
     }
 }

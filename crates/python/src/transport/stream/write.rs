@@ -89,13 +89,18 @@ pub(super) fn judge(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     tell(py, this, this.outgoing.after_write())
 }
 
+/// A pause comes out of the caller's own `write`, so in the caller's context, which may be the transport's already.
 fn tell(py: Python<'_>, this: &Own<StreamTransport>, flow: Flow) -> PyRes<()> {
-    let name: &'static Name = match flow {
+    let call = |name| this.protocol.call(py, name, &[]).map(drop);
+    let (name, done): (&'static Name, _) = match flow {
         Flow::Steady => return Ok(()),
-        Flow::Pause => &names::PAUSE_WRITING,
-        Flow::Resume => &names::RESUME_WRITING,
+        Flow::Pause => (&names::PAUSE_WRITING, call(&names::PAUSE_WRITING)),
+        Flow::Resume => {
+            let done = this.in_context(py, || call(&names::RESUME_WRITING));
+            (&names::RESUME_WRITING, done)
+        }
     };
-    match this.in_context(py, || this.protocol.call(py, name, &[]).map(drop)) {
+    match done {
         Err(error) if !error.leaves_the_loop(py) => {
             let exception = error.take(py);
             let text = format!("protocol.{}() failed", name.text());
