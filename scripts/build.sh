@@ -17,7 +17,14 @@ command -v cargo >/dev/null || fail "cargo not found: install Rust 1.85 or later
 venv=.venv-$version
 if ! "$venv/bin/python" -c pass 2>/dev/null; then
     rm -rf "$venv"
-    "$python" -m venv "$venv" || fail "cannot make a virtual environment (Debian: apt-get install python3-venv)"
+    # An interpreter of newer-python.sh comes without ensurepip's wheels; the pip beside it fills in.
+    pip=$(dirname "$python")/../../tool/bin/pip
+    if [ -x "$pip" ]; then
+        "$python" -m venv --without-pip "$venv"
+        "$pip" --python "$venv/bin/python" install --quiet --disable-pip-version-check pip
+    else
+        "$python" -m venv "$venv" || fail "cannot make a virtual environment (Debian: apt-get install python3-venv)"
+    fi
 fi
 requirements=(-r requirements/build.txt)
 for name in "$@"; do requirements+=(-r "requirements/$name.txt"); done

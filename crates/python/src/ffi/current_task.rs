@@ -4,11 +4,14 @@
 //! 8 ns, `_swap_current_task` 20. From 3.14 the task stands in the thread state, and only `_swap_current_task` reaches
 //! it, and only for the running loop.
 
+#[cfg(not(Py_3_14))]
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+#[cfg(not(Py_3_14))]
+use super::Raised;
 use super::own::Immortal;
-use super::{Own, PyRes, Raised};
+use super::{Own, PyRes};
 
 #[cfg(not(Py_3_14))]
 static CURRENT: Immortal = Immortal::empty();
