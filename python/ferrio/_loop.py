@@ -22,6 +22,7 @@ from ._connect import Connecting, resolve
 from ._datagram import Datagrams
 from ._pipes import Piping
 from ._process import Spawning
+from ._sendfile import SendingFiles
 from ._serve import Serving, socket_files
 from ._tasks import register_loop
 from ._tls import StartingTls
@@ -327,6 +328,7 @@ class Loop(
     Datagrams,
     Piping,
     Spawning,
+    SendingFiles,
     Closing,
     _ferrio.Loop,
     asyncio.AbstractEventLoop,

@@ -74,6 +74,12 @@ impl Watermarks {
         (self.low, self.high)
     }
 
+    /// Has the protocol been told to pause, and not to go on?
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
     /// Is this more than the high mark?
     #[inline]
     #[must_use]

@@ -489,3 +489,58 @@ fn the_sender_of_a_datagram_may_have_no_name() {
     assert!(from.is_empty());
     assert_ne!(from, to);
 }
+
+#[test]
+fn a_file_is_sent_from_the_offset_to_its_end_and_keeps_its_position() {
+    let path = std::env::current_exe().expect("the test itself is a file of some size");
+    let content = std::fs::read(&path).expect("it can be read");
+    let file = std::fs::File::open(&path).expect("it can be read");
+    let (near, far) = pair();
+    let (mut sent, mut got) = (1000, Vec::new());
+    let mut room = vec![0; 1 << 16];
+    let (mut blocked, mut ended) = (false, false);
+    while !ended {
+        match net::sendfile(near.as_raw_fd(), file.as_raw_fd(), sent as i64, 1 << 20) {
+            Ok(0) => ended = true,
+            Ok(bytes) => sent += bytes,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                blocked = true;
+                let bytes = net::recv(far.as_raw_fd(), &mut room).expect("it is full");
+                got.extend_from_slice(&room[..bytes]);
+            }
+        }
+    }
+    drop(near);
+    while let Ok(bytes @ 1..) = net::recv(far.as_raw_fd(), &mut room) {
+        got.extend_from_slice(&room[..bytes]);
+    }
+    assert!(blocked, "a socket holds less than this file");
+    assert_eq!(sent, content.len());
+    assert!(got == content[1000..]);
+    let position = std::io::Seek::stream_position(&mut &file).expect("a position");
+    assert_eq!(position, 0);
+}
+
+#[test]
+fn no_more_of_a_file_is_sent_than_asked_for() {
+    let file = std::fs::File::open(std::env::current_exe().expect("a path")).expect("a file");
+    let (near, far) = pair();
+    let sent = net::sendfile(near.as_raw_fd(), file.as_raw_fd(), 10, 20).expect("there is room");
+    assert_eq!(sent, 20);
+    let mut room = [0; 100];
+    assert_eq!(net::recv(far.as_raw_fd(), &mut room).expect("bytes"), 20);
+}
+
+#[test]
+fn what_is_no_file_and_a_peer_that_is_gone_are_errors_of_sendfile() {
+    let (near, far) = pair();
+    let (reading, _writing) = pipe();
+    let refused = net::sendfile(near.as_raw_fd(), reading.as_raw_fd(), 0, 10);
+    let number = refused.expect_err("a pipe has no offset").raw_os_error();
+    assert!(matches!(number, Some(libc::ESPIPE | libc::EINVAL)));
+    drop(far);
+    let file = std::fs::File::open(std::env::current_exe().expect("a path")).expect("a file");
+    let gone = net::sendfile(near.as_raw_fd(), file.as_raw_fd(), 0, 10).expect_err("nobody there");
+    assert_eq!(gone.kind(), ErrorKind::BrokenPipe);
+}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 import sys
 
@@ -235,3 +236,40 @@ class _Datagrams:
 def udp():
     """Datagram endpoints and recording protocols for them."""
     return _Datagrams
+
+
+@pytest.fixture(scope="session")
+def big():
+    """20 MB, more than any socket buffers; no part of it looks like another."""
+    return random.Random(1).randbytes(20_000_000)
+
+
+@pytest.fixture(scope="session")
+def small(big):
+    """5000 bytes."""
+    return big[:5000]
+
+
+@pytest.fixture
+def file_of(tmp_path):
+    """Open a new file with the given content for reading."""
+    files = []
+
+    def file_of(content):
+        path = tmp_path / str(len(files))
+        path.write_bytes(content)
+        files.append(path.open("rb"))
+        return files[-1]
+
+    yield file_of
+    for file in files:
+        file.close()
+
+
+@pytest.fixture(
+    params=[(0, None), (1000, None), (1000, 2000), (0, 5), (4990, 100), (5000, None), (6000, 10)]
+)
+def part(request, small):
+    """`(offset, count, content)`: a range of `small` as `sendfile` takes it, and what is in it."""
+    offset, count = request.param
+    return offset, count, small[offset:][:count]

@@ -237,6 +237,16 @@ fn socket_calls() -> Vec<Method<Loop>> {
             c"_sock_sendto($self, sock, data, address, /)\n--\n\nA future of the count.",
             transports::sock_sendto,
         ),
+        Method::args(
+            c"_sock_sendfile",
+            c"_sock_sendfile($self, sock, file, offset, count, /)\n--\n\nSend a piece of a file: bytes sent, 0 at its end; None: wait.",
+            transports::sock_sendfile,
+        ),
+        Method::one(
+            c"_sock_writable",
+            c"_sock_writable($self, sock, /)\n--\n\nA future of None: when the socket takes bytes.",
+            transports::sock_writable,
+        ),
         Method::one(
             c"_sock_accept",
             c"_sock_accept($self, sock, /)\n--\n\nA future of (socket, address).",

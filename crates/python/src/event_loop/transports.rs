@@ -9,6 +9,7 @@ use crate::ffi::{Args, Own, Params, PyRes, Raised, Slot, call};
 use crate::future::Future;
 use crate::names;
 use crate::sock::{self, Wish};
+use crate::transport::file::Piece;
 use crate::transport::listener::{self, Listener};
 use crate::transport::pipe::{read, read::ReadPipeTransport, write, write::WritePipeTransport};
 use crate::transport::socket::Socket;
@@ -228,6 +229,26 @@ pub(super) fn sock_sendto(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> P
         Slot::new(Some(data.clone())),
         Slot::new(Some(address.clone())),
     );
+    sock::begin(py, engine(this), sock, wish)
+}
+
+/// `(sock, file, offset, count)`: one piece, now.
+pub(super) fn sock_sendfile(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Option<Own>> {
+    let Some((sock, piece)) = args.positional().split_first() else {
+        let text = "_sock_sendfile(sock, file, offset, count)";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    };
+    let fd = Socket::fd_of(py, sock)?;
+    engine(this).check_no_transport(py, fd)?;
+    Piece::from_arguments(py, piece)?.send(py, fd)
+}
+
+pub(super) fn sock_writable(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRes<Own<Future>> {
+    let wish = Wish::Writable(std::cell::Cell::new(false));
     sock::begin(py, engine(this), sock, wish)
 }
 

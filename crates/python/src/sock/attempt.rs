@@ -56,6 +56,8 @@ impl SockOperation {
                 self.by_method(py, &names::RECVFROM_INTO, &[target, most])
             }
             Wish::SendTo(data, address) => self.by_method(py, &names::SENDTO, &[data, address]),
+            // Not known before an event has come.
+            Wish::Writable(asked) => Ok(asked.replace(true).then(|| Own::none(py))),
             Wish::Accept => {
                 let Some((fd, peer)) = unless_blocked(py, net::accept_with_peer(self.fd))? else {
                     return Ok(None);

@@ -38,6 +38,8 @@ pub enum Wish {
     RecvFromInto(Slot, Slot),
     /// `sock_sendto(sock, data, address)`.
     SendTo(Slot, Slot),
+    /// That it can be written to, at the next event: `sock_sendfile` tries its call itself.
+    Writable(Cell<bool>),
     /// `sock_accept(sock)`.
     Accept,
     /// `sock_connect(sock, address)`, and whether the kernel is at it.
@@ -52,7 +54,9 @@ impl Wish {
             | Self::RecvFrom(_)
             | Self::RecvFromInto(..)
             | Self::Accept => Direction::Read,
-            Self::SendAll(..) | Self::SendTo(..) | Self::Connect(..) => Direction::Write,
+            Self::SendAll(..) | Self::SendTo(..) | Self::Writable(_) | Self::Connect(..) => {
+                Direction::Write
+            }
         }
     }
 
@@ -68,7 +72,7 @@ impl Wish {
                 visit.slot(one);
                 visit.slot(two);
             }
-            Self::Recv(_) | Self::Accept => {}
+            Self::Recv(_) | Self::Writable(_) | Self::Accept => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::ffi::{Own, PyRes, Slot, call};
 use crate::names;
 
+pub mod file;
 pub mod listener;
 mod outgoing;
 pub mod pipe;

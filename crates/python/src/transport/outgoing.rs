@@ -156,6 +156,11 @@ impl Outgoing {
         self.judge(Watermarks::after_drain)
     }
 
+    /// Has the program been told to pause, and not to go on?
+    pub fn is_paused(&self) -> bool {
+        self.marks.get().is_paused()
+    }
+
     fn judge(&self, judge: impl FnOnce(&mut Watermarks, usize) -> Flow) -> Flow {
         let mut marks = self.marks.get();
         let flow = judge(&mut marks, self.len_bytes());

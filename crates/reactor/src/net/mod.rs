@@ -2,15 +2,16 @@
 //! KNOWS   the socket API of the kernel  NEVER   buffers, retries after EAGAIN, who owns an fd
 //! IN      fd, bytes, `SockAddr`         OUT     `io::Result` with errno kept
 //! PROOF   `tests/net.rs`
-//! START   `io.rs` and `datagram.rs` (receive and send), `connect.rs` (accept and connect), `address.rs`
+//! START   `io.rs` and `datagram.rs` (receive and send), `file.rs`, `connect.rs` (accept and connect), `address.rs`
 //!
 //! Common to all: the caller's descriptors are non-blocking; "not now" is
 //! [`WouldBlock`](std::io::ErrorKind::WouldBlock); a signal in the middle (EINTR) is never seen; no
-//! call raises SIGPIPE on a socket; descriptors made here are close-on-exec and non-blocking.
+//! call but `sendfile` raises SIGPIPE on a socket; descriptors made here are close-on-exec and non-blocking.
 
 mod address;
 mod connect;
 mod datagram;
+mod file;
 mod io;
 mod option;
 
@@ -20,6 +21,7 @@ pub use connect::{
     shutdown_write, socket,
 };
 pub use datagram::{recv_from, send_to};
+pub use file::sendfile;
 pub use io::{recv, recv_uninit, send, send_vectored};
 pub use option::{
     is_stream, set_nodelay, set_nonblocking, socket_family, socket_protocol, socket_type,

@@ -1,12 +1,13 @@
 //! A connection is given up: at once, or because of an error.
 
 use ferrio_core::conn::{Action, Conn};
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyConnectionError, PyOSError};
 use pyo3::prelude::*;
 
 use super::StreamTransport;
 use crate::engine::SinkCall;
-use crate::ffi::{Own, PyRes};
+use crate::ffi::{Own, PyRes, Raised};
+use crate::future::Future;
 use crate::transport;
 
 /// `abort()` and errors: at once.
@@ -23,8 +24,28 @@ pub(super) fn lose(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Ow
     if let (Some(engine), Some(key)) = (this.engine.get(), this.key.take()) {
         engine.deregister(key);
     }
+    stop_sending_file(py, this, error.as_ref())?;
     this.error.set(error);
     this.later(py, this, SinkCall::ConnectionLost)
+}
+
+/// Whoever waits to send more of a file is told why it cannot.
+fn stop_sending_file(
+    py: Python<'_>,
+    this: &Own<StreamTransport>,
+    error: Option<&Own>,
+) -> PyRes<()> {
+    let Some(waiter) = this.file_waiter.take().filter(|waiter| !waiter.is_done()) else {
+        return Ok(());
+    };
+    let error = error.cloned().unwrap_or_else(|| gone(py).take(py));
+    Future::set_exception(py, &waiter, error)
+}
+
+/// What the sender of a file is told where there is no other error: asyncio's words.
+#[cold]
+pub(super) fn gone(py: Python<'_>) -> Raised {
+    Raised::new::<PyConnectionError>(py, "Connection is closed by peer")
 }
 
 /// An error that ends the connection: system errors are everyday life, others are reported.

@@ -11,6 +11,7 @@
 
 mod close;
 mod extra;
+mod file;
 mod loss;
 mod python;
 mod read;
@@ -60,6 +61,10 @@ pub struct StreamTransport {
     local: GuardedCell<Option<SockAddr>>,
     /// Why the connection was lost.
     error: Slot,
+    /// Between `_begin_sendfile` and `_end_sendfile`: nobody may write.
+    sending_file: Cell<bool>,
+    /// Who waits to send the next piece of a file.
+    file_waiter: Slot<Future>,
 }
 
 static STREAM_TRANSPORT: TypeSlot = TypeSlot::new();
@@ -87,6 +92,7 @@ impl Class for StreamTransport {
         visit.slot(&self.server);
         visit.slot(&self.extra);
         visit.slot(&self.error);
+        visit.slot(&self.file_waiter);
     }
 
     fn clear(&self, _py: Python<'_>) {
@@ -95,6 +101,7 @@ impl Class for StreamTransport {
         self.waiter.set(None);
         self.server.set(None);
         self.error.set(None);
+        self.file_waiter.set(None);
         self.context.set(None);
     }
 
@@ -159,6 +166,8 @@ impl StreamTransport {
                 peer: GuardedCell::new(peer),
                 local: GuardedCell::new(None),
                 error: Slot::empty(),
+                sending_file: Cell::new(false),
+                file_waiter: Slot::empty(),
             },
         )?;
         if let Some(server) = begin.server {
@@ -193,7 +202,8 @@ impl StreamTransport {
         let conn = this.conn.get();
         let interest = Interest {
             readable: conn.wants_bytes(),
-            writable: this.outgoing.is_blocked() && !conn.is_lost(),
+            writable: (this.outgoing.is_blocked() || !this.file_waiter.is_empty())
+                && !conn.is_lost(),
         };
         match (this.key.get(), interest == Interest::NONE) {
             (Some(key), true) => {
@@ -247,6 +257,9 @@ pub fn ready(
     }
     if writable && this.outgoing.is_blocked() {
         write::unblocked(py, this)?;
+    }
+    if writable && !this.file_waiter.is_empty() {
+        file::writable(py, this)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use ferrio_core::conn::Conn;
 use pyo3::prelude::*;
 
-use super::{StreamTransport, close, engine_of, extra, loss, write};
+use super::{StreamTransport, close, engine_of, extra, file, loss, write};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, TypeBuilder};
 use crate::future::asyncio_class;
 use crate::names;
@@ -218,6 +218,41 @@ fn living() -> Vec<Method<StreamTransport>> {
     ]
 }
 
+/// `asyncio.constants._SendfileMode.TRY_NATIVE`, which is compared by identity.
+fn sendfile_mode(py: Python<'_>, _: &Own<StreamTransport>) -> PyRes {
+    static MODE: Immortal = Immortal::empty();
+    let import = || {
+        let modes = py.import("asyncio.constants")?.getattr("_SendfileMode")?;
+        Ok(Own::from(modes.getattr("TRY_NATIVE")?))
+    };
+    MODE.get_or_init(py, import).cloned()
+}
+
+fn sending_files() -> Vec<Method<StreamTransport>> {
+    vec![
+        Method::noargs(
+            c"_begin_sendfile",
+            c"_begin_sendfile($self, /)\n--\n\nNo writes until _end_sendfile().",
+            file::begin,
+        ),
+        Method::args(
+            c"_sendfile",
+            c"_sendfile($self, file, offset, count, /)\n--\n\nSend a piece: bytes sent, 0 at the end of the file; None: wait.",
+            file::send,
+        ),
+        Method::noargs(
+            c"_sendfile_ready",
+            c"_sendfile_ready($self, /)\n--\n\nA future: when _sendfile() is worth a call.",
+            file::when_ready,
+        ),
+        Method::noargs(
+            c"_end_sendfile",
+            c"_end_sendfile($self, /)\n--\n\nWrites are welcome again.",
+            file::end,
+        ),
+    ]
+}
+
 fn properties() -> Vec<Property<StreamTransport>> {
     vec![
         Property::get(c"__class__", |py, _: &Own<StreamTransport>| {
@@ -236,6 +271,10 @@ fn properties() -> Vec<Property<StreamTransport>> {
         }),
         // asyncio.streams and sslproto ask for these.
         Property::get(c"_start_tls_compatible", |_, _: &Own<StreamTransport>| true),
+        Property::get(c"_sendfile_compatible", sendfile_mode),
+        Property::get(c"_protocol_paused", |_, this: &Own<StreamTransport>| {
+            this.outgoing.is_paused()
+        }),
         Property::get(c"_closing", |_, this: &Own<StreamTransport>| {
             this.conn.get().is_closing()
         }),
@@ -247,6 +286,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
     TypeBuilder::<StreamTransport>::new()
         .methods(writing())
         .methods(living())
+        .methods(sending_files())
         .properties(properties())
         .repr(repr)
         .build(py)

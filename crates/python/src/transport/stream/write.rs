@@ -50,6 +50,10 @@ fn may_write(py: Python<'_>, this: &StreamTransport, method: &str) -> PyRes<bool
         let text = format!("Cannot call {method}() after write_eof()");
         return Err(Raised::new::<PyRuntimeError>(py, text));
     }
+    if this.sending_file.get() {
+        let text = format!("unable to {method}; sendfile is in progress");
+        return Err(Raised::new::<PyRuntimeError>(py, text));
+    }
     if !conn.is_lost() {
         return Ok(true);
     }
