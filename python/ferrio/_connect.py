@@ -144,7 +144,14 @@ async def _race(loop, errors, infos, locals_, delay):
     finally:
         for task in pending:
             task.cancel()
-        for result in await asyncio.gather(*pending, return_exceptions=True):
+        try:
+            results = await asyncio.gather(*pending, return_exceptions=True)
+        except BaseException:
+            # Cancelled here: nobody is left who would take the winner.
+            if winner is not None:
+                winner.close()
+            raise
+        for result in results:
             if isinstance(result, socket.socket):
                 result.close()
 
@@ -216,14 +223,15 @@ class Connecting:
             raise ValueError("host and port was not specified and no sock specified")
         if sock is not None and sock.type != socket.SOCK_STREAM:
             raise ValueError(f"A Stream Socket was expected, got {sock!r}")
-        if sock is None:
+        given = sock is not None
+        if not given:
             if happy_eyeballs_delay is not None and interleave is None:
                 interleave = 1
             sock = await self._connect_socket(
                 (host, port), family, proto, flags, local_addr, happy_eyeballs_delay, interleave, all_errors
             )
         timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
-        return await self._connected(sock, protocol_factory, ssl, False, server_hostname, timeouts)
+        return await self._connected(sock, protocol_factory, ssl, False, server_hostname, timeouts, given)
 
     async def _connect_socket(self, address, family, proto, flags, local_addr, delay, first, all_errors):
         infos = await resolve(self, address, family=family, proto=proto, flags=flags)
@@ -237,8 +245,11 @@ class Connecting:
             raise_all(errors, all_errors)
         return sock
 
-    async def _connected(self, sock, protocol_factory, context, server_side, server_hostname, timeouts):
-        """A transport over a connected socket, after connection_made and, with a TLS context, after the handshake."""
+    async def _connected(self, sock, protocol_factory, context, server_side, server_hostname, timeouts, given):
+        """A transport over a connected socket, after connection_made and, with a TLS context, after the handshake.
+
+        A socket `given` by the program stays open if there is no transport to own it.
+        """
         sock.setblocking(False)
         waiter = self.create_future()
         try:
@@ -250,7 +261,8 @@ class Connecting:
             else:
                 transport = self._make_stream_transport(sock, protocol, waiter)
         except BaseException:
-            sock.close()
+            if not given:
+                sock.close()
             raise
         await wait_until_made(transport, waiter)
         return transport, protocol
@@ -274,13 +286,14 @@ class Connecting:
             raise ValueError("path and sock can not be specified at the same time")
         if path is None and sock is None:
             raise ValueError("no path and sock were specified")
-        if sock is not None:
+        given = sock is not None
+        if given:
             if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
                 raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
         else:
             sock = await self._connect_unix_socket(unix_path(path))
         timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
-        return await self._connected(sock, protocol_factory, ssl, False, server_hostname, timeouts)
+        return await self._connected(sock, protocol_factory, ssl, False, server_hostname, timeouts, given)
 
     async def _connect_unix_socket(self, path):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
@@ -307,4 +320,4 @@ class Connecting:
         check_tls_arguments(ssl, None, ssl_handshake_timeout, ssl_shutdown_timeout)
         check_no_tls_socket(sock)
         timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
-        return await self._connected(sock, protocol_factory, ssl, True, "", timeouts)
+        return await self._connected(sock, protocol_factory, ssl, True, "", timeouts, True)

@@ -363,6 +363,16 @@ class Loop(
             self._set_debug(True)
 
 
+def _flush_before_fork():
+    # What waits for the end of the callback would leave twice: by the parent and by the child.
+    loop = asyncio._get_running_loop()
+    if isinstance(loop, Loop):
+        loop._flush_writes()
+
+
+os.register_at_fork(before=_flush_before_fork)
+
+
 def new_event_loop() -> Loop:
     """A new event loop: the loop factory for `asyncio.Runner`, `asyncio.run`, servers and test tools."""
     return Loop()

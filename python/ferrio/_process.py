@@ -179,6 +179,10 @@ class ProcessTransport(asyncio.SubprocessTransport):
         for pipe in self._pipes.values():
             if pipe.pipe is not None:
                 pipe.pipe.close()
+        # Those no transport has taken over yet: `_connect_pipes` was cancelled.
+        for fd, file in enumerate((self._proc.stdin, self._proc.stdout, self._proc.stderr)):
+            if file is not None and fd not in self._pipes:
+                file.close()
         if self._returncode is None:
             if self._loop.get_debug():
                 logger.warning("Close running child process: kill %r", self)

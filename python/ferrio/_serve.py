@@ -215,7 +215,11 @@ class Serving:
         path = sock.getsockname()
         if path and path[:1] not in ("\0", b"\0", 0):
             # Only the very file this socket made is removed: another server may have replaced it meanwhile.
-            self._socket_files[sock] = path, os.stat(path).st_ino
+            try:
+                self._socket_files[sock] = path, os.stat(path).st_ino
+            except FileNotFoundError:
+                # Unlinked already, or bound in another directory or mount namespace: nothing to clean up.
+                pass
 
     def _start_serving(
         self,

@@ -129,6 +129,10 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
             }
         }
         self.sent = left;
+        if self.chunks.is_empty() && self.chunks.capacity() > Self::MAX_SLICES {
+            // An idle connection keeps no room for the burst it once had.
+            self.chunks = VecDeque::new();
+        }
     }
 
     /// Gives up on everything.

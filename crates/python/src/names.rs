@@ -41,6 +41,7 @@ names! {
     FD = "fd",
     FILE = "file",
     FILENO = "fileno",
+    IS_CLOSING = "is_closing",
     FINISHED = "FINISHED",
     FLAGS = "flags",
     FN = "fn",

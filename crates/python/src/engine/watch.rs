@@ -93,7 +93,6 @@ impl Engine {
             .sources
             .with(|sources| match sources.by_fd(fd)?.1.source {
                 Source::Stream(ref sink)
-                | Source::Listener(ref sink)
                 | Source::ReadPipe(ref sink)
                 | Source::WritePipe(ref sink)
                 | Source::Datagram(ref sink) => Some(sink.clone()),
@@ -117,9 +116,11 @@ impl Engine {
         direction: Direction,
         watcher: Watcher,
     ) -> PyRes<Option<Watcher>> {
-        let known = self
-            .sources
-            .with(|sources| sources.by_fd(fd).map(|(key, row)| (key, row.interest)));
+        // Any other source (a listener) is displaced by `register`.
+        let known = self.sources.with(|sources| {
+            let (key, row) = sources.by_fd(fd)?;
+            matches!(row.source, Source::Watch { .. }).then_some((key, row.interest))
+        });
         let Some((key, interest)) = known else {
             let (reader, writer) = match direction {
                 Direction::Read => (Some(watcher), None),

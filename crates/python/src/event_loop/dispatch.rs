@@ -5,10 +5,11 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 
 use super::{Loop, resolve, signals};
-use crate::engine::{Done, Happened, News, SinkCall, SinkRef, Source, Watcher};
-use crate::ffi::{Class, Own, PyRes};
+use crate::engine::{Direction, Done, Happened, News, SinkCall, SinkRef, Source, Watcher};
+use crate::ffi::{Class, Own, PyRes, call};
 use crate::future::Future;
 use crate::handle::{self, Handle};
+use crate::names;
 use crate::sock::{self, SockOperation};
 use crate::transport::pipe::{read, read::ReadPipeTransport, write, write::WritePipeTransport};
 use crate::transport::stream::StreamTransport;
@@ -134,6 +135,29 @@ fn flush_all(py: Python<'_>, this: &Own<Loop>, sinks: Vec<SinkRef>) -> PyRes<()>
         }
     }
     Ok(())
+}
+
+/// `remove_reader` and `remove_writer` of a descriptor that a transport or listener owns, where asyncio allows it: whether
+/// anything was removed.
+pub(super) fn remove_watcher_of_transport(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    fd: RawFd,
+    direction: Direction,
+) -> PyRes<Option<bool>> {
+    match this.source_behind(fd) {
+        // A way to stop accepting.
+        Some(Source::Listener(sink)) if direction == Direction::Read => {
+            listener::stop(py, open::<Listener>(&sink));
+            Ok(Some(true))
+        }
+        // A closing one has no more to fear.
+        Some(Source::Stream(sink) | Source::ReadPipe(sink) | Source::WritePipe(sink)) => {
+            let closing = call::method(py, &sink.0, &names::IS_CLOSING, &[])?;
+            Ok(call::truth(py, &closing)?.then_some(false))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Who accepts on a descriptor, if anybody does.

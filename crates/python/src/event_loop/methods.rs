@@ -3,7 +3,7 @@
 
 use pyo3::prelude::*;
 
-use super::{Loop, calls, resolve, run, signals, spawn, transports, watchers};
+use super::{Loop, calls, dispatch, resolve, run, signals, spawn, transports, watchers};
 use crate::ffi::{Method, Own, Property, PyRes, Raised};
 
 pub(super) fn methods() -> Vec<Method<Loop>> {
@@ -64,6 +64,11 @@ fn running() -> Vec<Method<Loop>> {
             c"_check_closed",
             c"_check_closed($self, /)\n--\n\nRaise RuntimeError if closed.",
             |py, this: &Own<Loop>| this.check_open(py),
+        ),
+        Method::noargs(
+            c"_flush_writes",
+            c"_flush_writes($self, /)\n--\n\nSend now what the current callback has written.",
+            |py, this: &Own<Loop>| dispatch::flush(py, this),
         ),
         Method::noargs(
             c"_pending_tasks",

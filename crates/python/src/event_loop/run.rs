@@ -243,6 +243,7 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         return Ok(());
     }
     signals::remove_all(py, this)?;
+    signals::forget_wakeup_fd(py, this);
     this.shut();
     recycle::close(py);
     Ok(())

@@ -69,8 +69,15 @@ pub(super) fn borrow_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<Option
 
 /// Bytes have arrived: runs Python's handlers and queues those of `add_signal_handler`.
 pub(super) fn arrived(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    runtime::check_signals(py)?;
-    for number in this.drain_signals() {
+    // First empty the pipe: a signal that comes in between is then run by `check_signals`, or leaves a byte behind that ends
+    // the next sleep. What has been read is seen to before an exception of a handler leaves the loop.
+    let numbers = this.drain_signals();
+    queue_handlers(py, this, numbers)?;
+    runtime::check_signals(py)
+}
+
+fn queue_handlers(py: Python<'_>, this: &Own<Loop>, numbers: Vec<u8>) -> PyRes<()> {
+    for number in numbers {
         let number = i32::from(number);
         let handle = this
             .signal_handlers

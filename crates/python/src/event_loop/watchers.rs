@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 
-use super::Loop;
+use super::{Loop, dispatch};
 use crate::engine::{Direction, Engine, Watcher};
 use crate::ffi::{Args, Own, Params, PyRes, Raised, call};
 use crate::handle::Handle;
@@ -86,6 +86,9 @@ fn remove(py: Python<'_>, this: &Own<Loop>, object: &Own, direction: Direction) 
         return Ok(false);
     }
     let fd = file_descriptor(py, object)?;
+    if let Some(removed) = dispatch::remove_watcher_of_transport(py, this, fd, direction)? {
+        return Ok(removed);
+    }
     this.check_no_transport(py, fd)?;
     Ok(cancel(Engine::unwatch(this, py, fd, direction)?))
 }

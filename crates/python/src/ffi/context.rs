@@ -13,6 +13,13 @@ pub fn copy_current(py: Python<'_>) -> PyRes {
     unsafe { Own::<Any>::from_owned_ptr(py, ffi::PyContext_CopyCurrent()) }
 }
 
+/// `context.copy()`. Fails where it is no `Context`.
+#[inline]
+pub fn copy(py: Python<'_>, context: &Own) -> PyRes {
+    // SAFETY: a live object; the function checks its type.
+    unsafe { Own::<Any>::from_owned_ptr(py, ffi::PyContext_Copy(context.as_ptr())) }
+}
+
 /// Enters the context; pairs with `exit`. Fails where it is already entered or where it is no `Context`.
 #[inline]
 pub fn enter(py: Python<'_>, context: &Own) -> PyRes<()> {

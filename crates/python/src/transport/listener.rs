@@ -15,7 +15,7 @@ use crate::engine::{Engine, SinkRef, Source};
 use crate::error;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
-    Args, Class, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call,
+    Args, Class, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call, context,
 };
 use crate::names;
 
@@ -34,6 +34,8 @@ pub struct Listener {
     backlog: usize,
     protocol_factory: Slot,
     server: Slot,
+    /// Each connection begins in a copy of the context the server was started in.
+    context: Slot,
 }
 
 static LISTENER: TypeSlot = TypeSlot::new();
@@ -52,12 +54,14 @@ impl Class for Listener {
         visit.slot(&self.socket);
         visit.slot(&self.protocol_factory);
         visit.slot(&self.server);
+        visit.slot(&self.context);
     }
 
     fn clear(&self, _py: Python<'_>) {
         self.protocol_factory.set(None);
         self.server.set(None);
         self.socket.set(None);
+        self.context.set(None);
     }
 }
 
@@ -81,6 +85,7 @@ pub fn start(
             backlog,
             protocol_factory: Slot::new(Some(protocol_factory.clone())),
             server: Slot::new(Some(server.clone())),
+            context: Slot::new(Some(context::copy_current(py)?)),
         },
     )?;
     let source = Source::Listener(SinkRef(listener.as_any().clone()));
@@ -106,9 +111,25 @@ pub fn ready(py: Python<'_>, this: &Own<Listener>) -> PyRes<()> {
 }
 
 fn accepted(py: Python<'_>, this: &Own<Listener>, fd: OwnedFd, peer: SockAddr) -> PyRes<()> {
-    match connect(py, this, fd, peer) {
+    let connected = match this.context.get() {
+        Some(server) => {
+            let own = context::copy(py, &server)?;
+            context::run(py, &own, || connect(py, this, fd, peer))
+        }
+        None => connect(py, this, fd, peer),
+    };
+    match connected {
         Ok(()) => Ok(()),
         Err(error) if error.leaves_the_loop(py) => Err(error),
+        // As asyncio: told of in debug mode only.
+        Err(error)
+            if this
+                .engine
+                .peek(|engine| engine.is_none_or(|engine| !engine.is_debug())) =>
+        {
+            error.clear(py);
+            Ok(())
+        }
         Err(error) => {
             let exception = error.take(py);
             let text = "Error on transport creation for incoming connection";

@@ -1,17 +1,17 @@
-//! The protocol side of a transport: the callbacks, looked up once.
+//! The protocol side of a transport.
+
+use std::cell::Cell;
 
 use pyo3::prelude::*;
 
 use crate::ffi::{Immortal, Own, PyRes, Slot, Visit, call};
 use crate::names;
 
-/// A protocol and the bound methods that are called for every chunk of bytes.
+/// A protocol. Its methods are looked up at every call, as asyncio does: some protocols replace their own `data_received`.
 #[derive(Debug, Default)]
 pub struct Protocol {
     object: Slot,
-    data_received: Slot,
-    get_buffer: Slot,
-    buffer_updated: Slot,
+    buffered: Cell<bool>,
 }
 
 fn is_buffered(py: Python<'_>, protocol: &Own) -> PyRes<bool> {
@@ -28,20 +28,8 @@ fn is_buffered(py: Python<'_>, protocol: &Own) -> PyRes<bool> {
 impl Protocol {
     /// Puts a protocol in place. Methods it lacks are missed when they are needed, as in asyncio.
     pub fn set(&self, py: Python<'_>, protocol: &Own) -> PyRes<()> {
-        let method = |name| call::optional_attribute(py, protocol, name);
-        let (data, get, updated) = if is_buffered(py, protocol)? {
-            (
-                None,
-                method(&names::GET_BUFFER)?,
-                method(&names::BUFFER_UPDATED)?,
-            )
-        } else {
-            (method(&names::DATA_RECEIVED)?, None, None)
-        };
+        self.buffered.set(is_buffered(py, protocol)?);
         self.object.set(Some(protocol.clone()));
-        self.data_received.set(data);
-        self.get_buffer.set(get);
-        self.buffer_updated.set(updated);
         Ok(())
     }
 
@@ -50,53 +38,39 @@ impl Protocol {
         self.object.get()
     }
 
-    /// Lets go of everything.
+    /// Lets go of it.
     pub fn release(&self) {
-        self.data_received.set(None);
-        self.get_buffer.set(None);
-        self.buffer_updated.set(None);
         self.object.set(None);
     }
 
-    /// Shows the references.
+    /// Shows the reference.
     pub fn traverse(&self, visit: &mut Visit) {
         visit.slot(&self.object);
-        visit.slot(&self.data_received);
-        visit.slot(&self.get_buffer);
-        visit.slot(&self.buffer_updated);
     }
 
     /// Does it read into its own buffers?
     #[inline]
     pub fn is_buffered(&self) -> bool {
-        !self.get_buffer.is_empty()
+        self.buffered.get()
     }
 
     /// `data_received(data)`.
     #[inline]
     pub fn data_received(&self, py: Python<'_>, data: &Own) -> PyRes<()> {
-        match self.data_received.get() {
-            Some(method) => call::call1(py, &method, data).map(drop),
-            None => self.call(py, &names::DATA_RECEIVED, &[data]).map(drop),
-        }
+        self.call(py, &names::DATA_RECEIVED, &[data]).map(drop)
     }
 
     /// `get_buffer(sizehint)`.
+    #[inline]
     pub fn get_buffer(&self, py: Python<'_>) -> PyRes {
-        let hint = Own::int(py, -1)?;
-        match self.get_buffer.get() {
-            Some(method) => call::call1(py, &method, &hint),
-            None => self.call(py, &names::GET_BUFFER, &[&hint]),
-        }
+        self.call(py, &names::GET_BUFFER, &[&Own::int(py, -1)?])
     }
 
     /// `buffer_updated(nbytes)`.
+    #[inline]
     pub fn buffer_updated(&self, py: Python<'_>, bytes: usize) -> PyRes<()> {
         let bytes = Own::int(py, bytes as i64)?;
-        match self.buffer_updated.get() {
-            Some(method) => call::call1(py, &method, &bytes).map(drop),
-            None => self.call(py, &names::BUFFER_UPDATED, &[&bytes]).map(drop),
-        }
+        self.call(py, &names::BUFFER_UPDATED, &[&bytes]).map(drop)
     }
 
     /// What is reported when the callback has raised.
@@ -110,7 +84,8 @@ impl Protocol {
         Ok(format!("Exception in callback {class}.{}()", name.text()))
     }
 
-    /// Any other method.
+    /// Any method.
+    #[inline]
     pub fn call(&self, py: Python<'_>, name: &'static crate::ffi::Name, args: &[&Own]) -> PyRes {
         let protocol = self.object.get().unwrap_or_else(|| Own::none(py));
         call::method(py, &protocol, name, args)

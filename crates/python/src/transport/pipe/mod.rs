@@ -137,7 +137,11 @@ impl PipeTransport {
     fn begin(py: Python<'_>, this: &Own<Self>, watch: impl FnOnce() -> PyRes<()>) -> PyRes<()> {
         Self::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()])?;
         let _interest_follows = this.change(Conn::started);
-        watch()?;
+        if let Err(error) = watch() {
+            // epoll refuses some character devices (/dev/null): told, as asyncio does, and nothing is read.
+            let exception = error.take(py);
+            Self::report(py, this, &exception, "Cannot watch the pipe")?;
+        }
         match this.waiter.take() {
             Some(waiter) if !waiter.is_done() => Future::set_result(py, &waiter, Own::none(py)),
             _ => Ok(()),
@@ -221,13 +225,32 @@ impl PipeTransport {
     fn connection_lost(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         let error = this.error.take().unwrap_or_else(|| Own::none(py));
         let told = Self::tell(py, this, &names::CONNECTION_LOST, &[&error]);
-        this.release(py)?;
+        // Taken out of the indicator before more Python runs.
+        let mut leaving = told.err().map(|error| error.take(py));
+        if let Err(error) = this.release(py) {
+            // A buffered file's last flush, say: reported, and the loop goes on.
+            let leaves = error.leaves_the_loop(py);
+            let exception = error.take(py);
+            if leaves {
+                leaving = leaving.or(Some(exception));
+            } else {
+                Self::report(
+                    py,
+                    this,
+                    &exception,
+                    "Exception while closing a pipe transport",
+                )?;
+            }
+        }
         this.protocol.release();
         this.context.set(None);
         if let Some(waiter) = this.waiter.take() {
             Future::cancel(py, &waiter, None)?;
         }
-        told
+        match leaving {
+            Some(exception) => Err(exception::restore(py, exception)),
+            None => Ok(()),
+        }
     }
 
     /// Closes the file object, once.

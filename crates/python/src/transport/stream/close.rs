@@ -62,15 +62,42 @@ pub(super) fn connection_lost(py: Python<'_>, this: &Own<StreamTransport>) -> Py
             .map(drop)
     });
     let lost = super::report_callback(py, this, lost, &names::CONNECTION_LOST);
-    release(py, this)?;
-    detach(py, this)?;
+    // Whatever fails on the way, the rest is let go of too. An error is taken out of the indicator before more Python runs.
+    let mut leaving = lost.err().map(|error| error.take(py));
+    let released = release(py, this);
+    leaving = leaving.or(survive_end(py, this, released)?);
+    let detached = detach(py, this);
+    leaving = leaving.or(survive_end(py, this, detached)?);
     this.protocol.release();
     this.context.set(None);
     // Someone who still waits for connection_made has nothing to wait for any more.
     if let Some(waiter) = this.waiter.take() {
         crate::future::Future::cancel(py, &waiter, None)?;
     }
-    lost
+    match leaving {
+        Some(exception) => Err(ffi::exception::restore(py, exception)),
+        None => Ok(()),
+    }
+}
+
+/// What goes wrong at the very end (somebody else has closed the descriptor) is reported and changes nothing; what leaves
+/// the loop is handed back.
+fn survive_end(py: Python<'_>, this: &Own<StreamTransport>, done: PyRes<()>) -> PyRes<Option<Own>> {
+    let Err(error) = done else {
+        return Ok(None);
+    };
+    let leaves = error.leaves_the_loop(py);
+    let exception = error.take(py);
+    if leaves {
+        return Ok(Some(exception));
+    }
+    loss::report(
+        py,
+        this,
+        &exception,
+        "Exception while closing a socket transport",
+    )?;
+    Ok(None)
 }
 
 /// Closes the descriptor, once; addresses stay known.

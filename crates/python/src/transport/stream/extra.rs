@@ -43,9 +43,8 @@ pub(super) fn get(py: Python<'_>, this: &Own<StreamTransport>, name: &Own, defau
         }
         _ => return Ok(default),
     };
-    let Some(made) = made else {
-        return Ok(default);
-    };
+    // asyncio notes that there is no address, so the default does not apply.
+    let made = made.unwrap_or_else(|| Own::none(py));
     known.set_item(name.bound(py), made.bound(py))?;
     Ok(made)
 }

@@ -30,6 +30,7 @@ use super::outgoing::Outgoing;
 use super::protocol::Protocol;
 use super::socket::Socket;
 use crate::engine::{Engine, Entry, SinkCall, SinkRef, Source};
+use crate::error;
 use crate::ffi::{
     Class, GuardedCell, Name, Own, PyRes, Raised, Slot, TypeSlot, Visit, WithDict, context,
 };
@@ -177,6 +178,27 @@ impl StreamTransport {
         Ok(transport)
     }
 
+    /// Is the descriptor still the connection's? A program may close its socket object under us, and the kernel give the
+    /// number to another file.
+    #[inline]
+    fn owns_descriptor(&self, py: Python<'_>) -> PyRes<bool> {
+        let socket = self.socket.with(|socket| match socket {
+            Socket::Python(socket) => Some(socket.clone()),
+            Socket::Native(_) | Socket::Gone => None,
+        });
+        match socket {
+            None => Ok(true),
+            Some(socket) => match Socket::fd_of(py, &socket) {
+                Ok(fd) => Ok(fd == self.fd.get()),
+                Err(error) if error.leaves_the_loop(py) => Err(error),
+                Err(error) => {
+                    error.clear(py);
+                    Ok(false)
+                }
+            },
+        }
+    }
+
     /// Schedules one of our own calls.
     fn later(&self, _py: Python<'_>, this: &Own<Self>, call: SinkCall) -> PyRes<()> {
         if let Some(engine) = self.engine.get() {
@@ -211,7 +233,10 @@ impl StreamTransport {
                 engine.deregister(key);
                 Ok(())
             }
-            (Some(key), false) => engine.set_interest(py, key, interest),
+            (Some(key), false) => match engine.set_interest(py, key, interest) {
+                Err(error) => unwatchable(py, this, error),
+                done => done,
+            },
             (None, false) if this.fd.get() >= 0 => register(py, this, &engine, interest),
             (None, _) => Ok(()),
         }
@@ -288,22 +313,29 @@ fn register(
     engine: &Engine,
     interest: Interest,
 ) -> PyRes<()> {
+    if !this.owns_descriptor(py)? {
+        return unwatchable(py, this, error::os_error(py, &bad_descriptor()));
+    }
     let source = Source::Stream(SinkRef(this.as_any().clone()));
     match engine.register(py, this.fd.get(), source, interest) {
         Ok(key) => {
             this.key.set(Some(key));
             Ok(())
         }
-        Err(error) => {
-            let exception = error.take(py);
-            loss::fatal(
-                py,
-                this,
-                exception,
-                "Fatal error: cannot watch the connection",
-            )
-        }
+        Err(error) => unwatchable(py, this, error),
     }
+}
+
+fn unwatchable(py: Python<'_>, this: &Own<StreamTransport>, error: Raised) -> PyRes<()> {
+    let exception = error.take(py);
+    let text = "Fatal error: cannot watch the connection";
+    loss::fatal(py, this, exception, text)
+}
+
+/// What the kernel says of a descriptor that is closed.
+fn bad_descriptor() -> std::io::Error {
+    const EBADF: i32 = 9;
+    std::io::Error::from_raw_os_error(EBADF)
 }
 
 /// A callback that asyncio would have run through `call_soon`: its error is reported and changes nothing.

@@ -8,10 +8,10 @@ use ferrio_reactor::net;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{StreamTransport, loss};
+use super::{StreamTransport, bad_descriptor, loss};
 use crate::engine::SinkRef;
 use crate::error;
-use crate::ffi::{Name, Own, PyRes, Raised};
+use crate::ffi::{Name, Own, PyRes, Raised, exception};
 use crate::names;
 use crate::transport::is_running;
 use crate::transport::outgoing::{Sent, payload};
@@ -121,6 +121,9 @@ pub fn flush(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     if this.outgoing.is_blocked() || this.conn.get().is_lost() || !this.outgoing.has_bytes() {
         return Ok(());
     }
+    if !this.owns_descriptor(py)? {
+        return send_failed(py, this, &bad_descriptor());
+    }
     match this.outgoing.send(this.fd.get()) {
         Sent::All => drained(py, this),
         Sent::Blocked => {
@@ -136,18 +139,25 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()
     if this.conn.get().is_lost() {
         return Ok(());
     }
+    if !this.owns_descriptor(py)? {
+        return send_failed(py, this, &bad_descriptor());
+    }
     match this.outgoing.send(this.fd.get()) {
         Sent::Blocked => tell(py, this, this.outgoing.after_drain()),
         Sent::Failed(error) => send_failed(py, this, &error),
         Sent::All => {
             this.outgoing.set_blocked(false);
-            tell(py, this, this.outgoing.after_drain())?;
+            let told = tell(py, this, this.outgoing.after_drain());
+            // An interrupt in it must not leave us waiting to write nothing.
+            let interrupt = told.err().map(|error| error.take(py));
             StreamTransport::update_interest(py, this)?;
             // `resume_writing` may have written more.
-            if this.outgoing.has_bytes() {
-                Ok(())
-            } else {
-                drained(py, this)
+            if !this.outgoing.has_bytes() {
+                drained(py, this)?;
+            }
+            match interrupt {
+                Some(exception) => Err(exception::restore(py, exception)),
+                None => Ok(()),
             }
         }
     }
@@ -179,6 +189,9 @@ pub(super) fn write_eof(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()
 }
 
 fn shutdown(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    if !this.owns_descriptor(py)? {
+        return Err(error::os_error(py, &bad_descriptor()));
+    }
     match net::shutdown_write(this.fd.get()) {
         Ok(()) => Ok(()),
         // The peer is gone already: there is nobody to tell.
