@@ -8,7 +8,7 @@ an uncaught exception loses the frames of this file before the interpreter's own
 import os
 import pkgutil
 import sys
-from importlib.machinery import BuiltinImporter, SourceFileLoader
+from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
 from types import ModuleType
 
 from . import _ferrio
@@ -116,16 +116,29 @@ def _run_file(path, arguments):
         _run_as_main("__main__", alter_argv=False)
         return
     try:
-        with open(full, "rb") as file:
-            source = file.read()
+        code, loader = _code_of(full)
     except OSError as error:
         sys.stderr.write(
             f"{sys.orig_argv[0]}: can't open file {full!r}: [Errno {error.errno}] {error.strerror}\n"
         )
         sys.exit(2)
     _put_on_path(os.path.dirname(os.path.realpath(full)))
-    module = _new_main(__loader__=SourceFileLoader("__main__", full), __file__=full, __cached__=None)
-    exec(compile(source, full, "exec", dont_inherit=True), vars(module))
+    module = _new_main(__loader__=loader("__main__", full), __file__=full, __cached__=None)
+    if isinstance(code, bytes):
+        code = compile(code, full, "exec", dont_inherit=True)
+    exec(code, vars(module))
+
+
+def _code_of(path):
+    """What a script holds, source or (``.pyc``) compiled, and the class of its loader."""
+    with open(path, "rb") as file:
+        if not path.endswith(".pyc"):
+            return file.read(), SourceFileLoader
+        code = pkgutil.read_code(file)
+    if code is None:
+        sys.stderr.write("RuntimeError: Bad magic number in .pyc file\n")
+        sys.exit(1)
+    return code, SourcelessFileLoader
 
 
 def _run_code(source, arguments):

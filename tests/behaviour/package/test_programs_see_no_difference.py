@@ -1,6 +1,7 @@
 """``python -m ferrio`` is ``python``: one program under both, byte for byte the same output and the same end."""
 
 import os
+import py_compile
 import re
 import signal
 import subprocess
@@ -53,6 +54,15 @@ def test_a_script_sees_its_arguments_and_its_main(both, path):
     status, out, _ = both(path, "--help", "-m", "x", files={path: SHOW_MAIN})
     assert status == 0
     assert f"[{path!r}, '--help', '-m', 'x']" in out
+
+
+def test_a_compiled_script(both, tmp_path):
+    (tmp_path / "app.py").write_text(SHOW_MAIN + "1 / 0\n")
+    py_compile.compile(tmp_path / "app.py", cfile=tmp_path / "app.pyc")
+    status, out, error = both("app.pyc", "x")
+    assert status == 1 and "['app.pyc', 'x']" in out and "ZeroDivisionError" in error
+    status, _, error = both("bad.pyc", files={"bad.pyc": "not compiled by anybody"})
+    assert status == 1 and error == "RuntimeError: Bad magic number in .pyc file\n"
 
 
 def test_a_link_puts_the_real_folder_on_the_path(both, tmp_path):
