@@ -228,6 +228,7 @@ def test_a_fork_in_a_callback_sends_what_was_written_once(script):
 
 def test_a_factory_that_fails_is_told_of_in_debug_mode_only(loop, reported):
     """It was reported always."""
+    loop.set_debug(False)
     loop.set_exception_handler(reported)
 
     def factory():
