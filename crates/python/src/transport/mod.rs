@@ -4,10 +4,13 @@
 //! PROOF   tests/behaviour/network, CPython's test_streams, test_buffered_proto
 //! START   `stream/mod.rs`, then `stream/read.rs` and `stream/write.rs`
 
+use std::cell::Cell;
+
+use ferrio_core::conn::{Action, Conn};
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
-use crate::ffi::{Own, PyRes, Slot, call};
+use crate::ffi::{Own, PyRes, Slot, call, context};
 use crate::names;
 
 pub mod file;
@@ -18,6 +21,23 @@ pub mod protocol;
 pub mod socket;
 pub mod stream;
 pub mod udp;
+
+/// Makes one transition of a connection's life and says what it asks for.
+fn change(conn: &Cell<Conn>, transition: impl FnOnce(&mut Conn) -> Action) -> Action {
+    let mut changed = conn.get();
+    let action = transition(&mut changed);
+    conn.set(changed);
+    action
+}
+
+/// Runs a protocol callback in the transport's context, which is gone once the connection is.
+#[inline]
+fn in_context<R>(py: Python<'_>, context: &Slot, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
+    match context.get() {
+        Some(context) => context::run(py, &context, f),
+        None => f(),
+    }
+}
 
 /// Is there an end of a callback at which bytes can be flushed? Outside of a run they are sent at once.
 #[inline]

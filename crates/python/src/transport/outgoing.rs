@@ -13,7 +13,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::ffi::buffer::Payload;
-use crate::ffi::{GuardedCell, Own, PyRes, Raised};
+use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised};
+use crate::names;
 
 /// Beyond this many bytes a write does not wait for the end of the callback.
 const FLUSH_AT: usize = 64 * 1024;
@@ -211,6 +212,19 @@ fn limit(py: Python<'_>, value: Option<&Own>) -> PyRes<Option<i64>> {
         Some(value) => Ok(Some(value.bound(py).extract::<i64>()?)),
         None => Ok(None),
     }
+}
+
+/// The signature of `set_write_buffer_limits`.
+pub static LIMITS: Params<2> = Params {
+    function: "set_write_buffer_limits",
+    names: [&names::HIGH, &names::LOW],
+    positional: 2,
+    required: 0,
+};
+
+/// What `get_write_buffer_limits` answers.
+pub fn limits_object(py: Python<'_>, (low, high): (usize, usize)) -> PyRes {
+    Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
 }
 
 /// The bytes of what was given to `write`. Errors: `TypeError` in asyncio's words.

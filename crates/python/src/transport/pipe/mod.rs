@@ -127,10 +127,7 @@ impl PipeTransport {
     }
 
     fn change(&self, transition: impl FnOnce(&mut Conn) -> Action) -> Action {
-        let mut conn = self.conn.get();
-        let action = transition(&mut conn);
-        self.conn.set(conn);
-        action
+        super::change(&self.conn, transition)
     }
 
     /// `connection_made`, then watching the descriptor, then whoever waits: asyncio's order.
@@ -171,10 +168,7 @@ impl PipeTransport {
     }
 
     fn in_context<R>(&self, py: Python<'_>, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
-        match self.context.get() {
-            Some(context) => context::run(py, &context, f),
-            None => f(),
-        }
+        super::in_context(py, &self.context, f)
     }
 
     fn report(py: Python<'_>, this: &Own<Self>, exception: &Own, text: &str) -> PyRes<()> {

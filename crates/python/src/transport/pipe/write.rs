@@ -14,13 +14,13 @@ use super::PipeTransport;
 use crate::engine::{Engine, SinkCall, SinkRef, Source};
 use crate::error;
 use crate::ffi::{
-    self, Args, Class, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder,
-    TypeSlot, Visit, WithDict,
+    self, Args, Class, Immortal, Method, Own, Property, PyRes, Raised, TypeBuilder, TypeSlot,
+    Visit, WithDict,
 };
 use crate::future::{Future, asyncio_class};
 use crate::names;
 use crate::transport::is_running;
-use crate::transport::outgoing::{Outgoing, Sent, payload};
+use crate::transport::outgoing::{LIMITS, Outgoing, Sent, limits_object, payload};
 
 /// The writing end of a pipe.
 #[repr(C)]
@@ -232,13 +232,6 @@ fn close(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
     Ok(())
 }
 
-static LIMITS: Params<2> = Params {
-    function: "set_write_buffer_limits",
-    names: [&names::HIGH, &names::LOW],
-    positional: 2,
-    required: 0,
-};
-
 fn set_write_buffer_limits(
     py: Python<'_>,
     this: &Own<WritePipeTransport>,
@@ -251,8 +244,7 @@ fn set_write_buffer_limits(
 }
 
 fn get_write_buffer_limits(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes {
-    let (low, high) = this.outgoing.limits();
-    Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
+    limits_object(py, this.outgoing.limits())
 }
 
 fn get_write_buffer_size(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<i64> {

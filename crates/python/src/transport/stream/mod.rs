@@ -209,10 +209,7 @@ impl StreamTransport {
 
     /// Makes one transition and says what it asks for.
     fn change(&self, transition: impl FnOnce(&mut Conn) -> Action) -> Action {
-        let mut conn = self.conn.get();
-        let action = transition(&mut conn);
-        self.conn.set(conn);
-        action
+        super::change(&self.conn, transition)
     }
 
     /// Tells the poller what we wait for now. While that is nothing the loop does not know the transport: one that is
@@ -245,10 +242,7 @@ impl StreamTransport {
     /// Runs a protocol callback in the transport's context.
     #[inline]
     fn in_context<R>(&self, py: Python<'_>, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
-        match self.context.get() {
-            Some(context) => context::run(py, &context, f),
-            None => f(),
-        }
+        super::in_context(py, &self.context, f)
     }
 
     /// A protocol callback whose error ends the connection.

@@ -7,6 +7,7 @@ use super::{StreamTransport, close, engine_of, extra, file, loss, write};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, TypeBuilder};
 use crate::future::asyncio_class;
 use crate::names;
+use crate::transport::outgoing::{LIMITS, limits_object};
 
 static GET_EXTRA_INFO: Params<2> = Params {
     function: "get_extra_info",
@@ -26,13 +27,6 @@ fn get_extra_info(py: Python<'_>, this: &Own<StreamTransport>, args: Args<'_>) -
     )
 }
 
-static LIMITS: Params<2> = Params {
-    function: "set_write_buffer_limits",
-    names: [&names::HIGH, &names::LOW],
-    positional: 2,
-    required: 0,
-};
-
 fn set_write_buffer_limits(
     py: Python<'_>,
     this: &Own<StreamTransport>,
@@ -44,8 +38,7 @@ fn set_write_buffer_limits(
 }
 
 fn get_write_buffer_limits(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes {
-    let (low, high) = this.outgoing.limits();
-    Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
+    limits_object(py, this.outgoing.limits())
 }
 
 fn get_write_buffer_size(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<i64> {

@@ -274,10 +274,7 @@ impl DatagramTransport {
 
     /// Makes one transition and says what it asks for.
     fn change(&self, transition: impl FnOnce(&mut Conn) -> Action) -> Action {
-        let mut conn = self.conn.get();
-        let action = transition(&mut conn);
-        self.conn.set(conn);
-        action
+        super::change(&self.conn, transition)
     }
 
     /// Tells the poller what we wait for now; while that is nothing the loop does not know the transport.
@@ -325,10 +322,7 @@ impl DatagramTransport {
     }
 
     fn in_context<R>(&self, py: Python<'_>, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
-        match self.context.get() {
-            Some(context) => context::run(py, &context, f),
-            None => f(),
-        }
+        super::in_context(py, &self.context, f)
     }
 
     fn report(py: Python<'_>, this: &Own<Self>, exception: &Own, text: &str) -> PyRes<()> {

@@ -9,7 +9,7 @@ use super::{DatagramTransport, close, force, send};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
 use crate::future::asyncio_class;
 use crate::names;
-use crate::transport::outgoing;
+use crate::transport::outgoing::{self, LIMITS, limits_object};
 
 /// The dict behind `get_extra_info`, and whether the socket has a peer.
 pub(super) fn make_extra(py: Python<'_>, socket: &Own) -> PyRes<(Own, bool)> {
@@ -66,13 +66,6 @@ fn send_to(py: Python<'_>, this: &Own<DatagramTransport>, args: Args<'_>) -> PyR
     send::send_to(py, this, data.expect("bind checks what is required"), to)
 }
 
-static LIMITS: Params<2> = Params {
-    function: "set_write_buffer_limits",
-    names: [&names::HIGH, &names::LOW],
-    positional: 2,
-    required: 0,
-};
-
 fn set_write_buffer_limits(
     py: Python<'_>,
     this: &Own<DatagramTransport>,
@@ -84,8 +77,7 @@ fn set_write_buffer_limits(
 }
 
 fn get_write_buffer_limits(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes {
-    let (low, high) = this.marks.get().limits();
-    Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
+    limits_object(py, this.marks.get().limits())
 }
 
 fn len_bytes(this: &Own<DatagramTransport>) -> usize {
