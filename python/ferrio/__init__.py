@@ -17,6 +17,7 @@ from ._install import install, uninstall
 from ._loop import Loop, new_event_loop
 from ._run import run
 from ._submodules import add_submodules
+from ._tasks import share_call_graph
 
 _OWN = ("EventLoopPolicy", "Future", "Loop", "Task", "install", "new_event_loop", "run", "uninstall")
 
@@ -42,4 +43,5 @@ def __dir__():
     return sorted({*globals(), *__all__, *(name for name in dir(asyncio) if not name.startswith("_"))})
 
 
+share_call_graph()
 add_submodules(globals(), {"Future": Future, "Task": Task, "new_event_loop": new_event_loop, "run": run})

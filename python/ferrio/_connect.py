@@ -9,12 +9,16 @@ import itertools
 import os
 import socket
 import stat
+import sys
 
 from ._tls import check_no_tls_socket, check_tls_arguments, make_tls_protocol, wait_until_made
 
 _INTERNET = {socket.AF_INET, socket.AF_INET6}
 #: The protocol that a kind of internet socket speaks.
 _PROTOCOLS = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.IPPROTO_UDP}
+
+#: Since 3.14 a socket that the program has given is closed, too, if there comes to be no transport (gh-153133).
+_CLOSES_WHAT_IS_GIVEN = sys.version_info >= (3, 14)
 
 
 def interleave(infos, first_family_count=1):
@@ -158,14 +162,15 @@ async def _race(loop, errors, infos, locals_, delay):
 
 def raise_all(errors, all_errors):
     """What asyncio raises when no address could be connected."""
-    if all_errors:
-        raise ExceptionGroup("create_connection failed", errors)
-    if len(errors) == 1:
-        raise errors[0]
-    model = str(errors[0])
-    if all(str(exc) == model for exc in errors):
-        raise errors[0]
-    raise OSError("Multiple exceptions: {}".format(", ".join(str(exc) for exc in errors)))
+    try:
+        if all_errors:
+            raise ExceptionGroup("create_connection failed", errors)
+        model = str(errors[0])
+        if all(str(exc) == model for exc in errors):
+            raise errors[0]
+        raise OSError("Multiple exceptions: {}".format(", ".join(str(exc) for exc in errors)))
+    finally:
+        errors = None
 
 
 def unix_path(path):
@@ -242,13 +247,17 @@ class Connecting:
             infos = interleave(infos, first)
         sock, errors = await connect_first(self, infos, locals_, delay)
         if sock is None:
-            raise_all(errors, all_errors)
+            try:
+                raise_all(errors, all_errors)
+            finally:
+                # The traceback holds this frame: no cycle through the errors.
+                errors = None
         return sock
 
     async def _connected(self, sock, protocol_factory, context, server_side, server_hostname, timeouts, given):
         """A transport over a connected socket, after connection_made and, with a TLS context, after the handshake.
 
-        A socket `given` by the program stays open if there is no transport to own it.
+        A socket `given` by the program stays open before 3.14 if there is no transport to own it.
         """
         sock.setblocking(False)
         waiter = self.create_future()
@@ -261,10 +270,13 @@ class Connecting:
             else:
                 transport = self._make_stream_transport(sock, protocol, waiter)
         except BaseException:
-            if not given:
+            if _CLOSES_WHAT_IS_GIVEN or not given:
                 sock.close()
             raise
-        await wait_until_made(transport, waiter)
+        try:
+            await wait_until_made(transport, waiter)
+        finally:
+            waiter = None
         return transport, protocol
 
     async def create_unix_connection(

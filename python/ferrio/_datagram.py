@@ -113,7 +113,8 @@ class Datagrams:
     ):
         """Bind and connect a datagram socket, or take `sock`: (transport, protocol). Raises OSError, ValueError, TypeError."""
         remote = None
-        if sock is not None:
+        given = sock is not None
+        if given:
             options = {
                 "local_addr": local_addr,
                 "remote_addr": remote_addr,
@@ -129,9 +130,14 @@ class Datagrams:
             sock, remote = await self._open_datagram_socket(
                 (local_addr, remote_addr), family, proto, flags, reuse_port, allow_broadcast
             )
-        protocol = protocol_factory()
         waiter = self.create_future()
-        transport = self._make_datagram_transport(sock, protocol, remote, waiter)
+        try:
+            protocol = protocol_factory()
+            transport = self._make_datagram_transport(sock, protocol, remote, waiter)
+        except BaseException:
+            if not given:
+                sock.close()
+            raise
         await wait_until_made(transport, waiter)
         return transport, protocol
 

@@ -29,6 +29,9 @@ from ._tls import StartingTls
 
 __all__ = ("Loop", "new_event_loop")
 
+# The public name warns since 3.14.
+_iscoroutinefunction = getattr(asyncio.coroutines, "_iscoroutinefunction", None) or asyncio.iscoroutinefunction
+
 #: Keys of an exception report whose value is a stack, and what was made there.
 _ORIGINS = {"source_traceback": "Object", "handle_traceback": "Handle"}
 
@@ -149,7 +152,7 @@ class Executing:
 
     @staticmethod
     def _check_callback(callback, method):
-        if asyncio.iscoroutine(callback) or asyncio.iscoroutinefunction(callback):
+        if asyncio.iscoroutine(callback) or _iscoroutinefunction(callback):
             raise TypeError(f"coroutines cannot be used with {method}()")
         if not callable(callback):
             raise TypeError(f"a callable object was expected by {method}(), got {callback!r}")

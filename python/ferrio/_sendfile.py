@@ -11,6 +11,7 @@ import functools
 import io
 import os
 import socket
+import sys
 from asyncio import constants
 
 from ._tls import check_no_tls_socket
@@ -19,6 +20,8 @@ from ._tls import check_no_tls_socket
 _PIECE = 256 * 1024
 #: How much is read at once to be written to a transport, in bytes: its default high watermark.
 _TRANSPORT_READ = 64 * 1024
+#: Since 3.14 an offset of 0 is the beginning of the file, and a file of which nothing was sent has a new position too.
+_ALWAYS_SEEKS = sys.version_info >= (3, 14)
 
 
 def check_arguments(file, offset, count, sock=None):
@@ -88,7 +91,7 @@ async def send_pieces(send, ready, file, offset, count):
                 await ready()
         return sent
     finally:
-        if sent:
+        if sent or _ALWAYS_SEEKS:
             # A file that was closed in the middle has no position, and the error of that is on its way already.
             with contextlib.suppress(ValueError):
                 move_to(file, offset + sent)
@@ -97,9 +100,9 @@ async def send_pieces(send, ready, file, offset, count):
 async def read_pieces(loop, file, offset, count, most, write):
     """Read a range of a file in the executor, `most` bytes at once, and await `write(data)` for each: how many bytes.
 
-    An offset of 0 means "from where the file is", as in asyncio.
+    Before 3.14 an offset of 0 means "from where the file is", as in asyncio.
     """
-    if offset:
+    if offset or (_ALWAYS_SEEKS and hasattr(file, "seek")):
         file.seek(offset)
     buffer = bytearray(min(count, most) if count else most)
     sent = 0
@@ -136,7 +139,7 @@ class FlowControl(asyncio.Protocol):
 
     async def write(self, data):
         """Write when the transport is not full. Raises ConnectionError when it is closing."""
-        if self._transport.is_closing():
+        if self._lost or self._transport.is_closing():
             raise ConnectionError("Connection closed by peer")
         if self._may_write is not None:
             await self._may_write

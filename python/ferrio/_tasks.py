@@ -1,14 +1,17 @@
-"""`asyncio.all_tasks()` must see our tasks, whoever imported it when.
+"""What asyncio tells of tasks, `all_tasks()` and who awaits whom, must hold for ours, whoever imported it when.
 
 asyncio keeps third-party tasks in a WeakSet that every `all_tasks` reads: the Python one of 3.11–3.13 and the C one of 3.14.
 Registering a task there costs more than running it. Instead the WeakSet's `data`, a set of weak references, is replaced by one
-that also yields references to the tasks our loops list natively. Seen to work on 3.11.7, 3.12.1, 3.13.0.
+that also yields references to the tasks our loops list natively. Seen to work on 3.11.7, 3.12.1, 3.13.0, 3.14.10.
 """
 
-import asyncio.tasks
+import asyncio
 import functools
 import itertools
+import sys
 import weakref
+
+from . import _ferrio
 
 _loops = weakref.WeakSet()
 
@@ -21,8 +24,15 @@ class TaskReferences(set):
     """The set of weak references, followed by stand-ins for ours: callables that return the task."""
 
     def __iter__(self):
-        ours = [functools.partial(_return, task) for loop in list(_loops) for task in loop._pending_tasks()]
-        return itertools.chain(set.__iter__(self), ours)
+        return itertools.chain(set.__iter__(self), _ours())
+
+    def copy(self):
+        """What the WeakSet of 3.14.1 and later walks, so that other threads may change the set meanwhile."""
+        return [*set.copy(self), *_ours()]
+
+
+def _ours():
+    return [functools.partial(_return, task) for loop in list(_loops) for task in loop._pending_tasks()]
 
 
 class _Probe:
@@ -32,9 +42,14 @@ class _Probe:
         return True
 
 
-def _asyncio_task_set():
+def _asyncio_task_sets():
+    """The WeakSets behind the two ways to register a task: the C module's and, since 3.14 another one, that of Python code."""
+    return [_task_set(way) for way in ("_register_task", "_py_register_task") if hasattr(asyncio.tasks, way)]
+
+
+def _task_set(register):
     probe = _Probe()
-    asyncio.tasks._register_task(probe)
+    getattr(asyncio.tasks, register)(probe)
     try:
         for reference in weakref.getweakrefs(probe):
             for default in getattr(reference.__callback__, "__defaults__", None) or ():
@@ -43,16 +58,31 @@ def _asyncio_task_set():
                     return found
         raise RuntimeError("asyncio keeps its tasks in an unknown place; ferrio cannot list its own there")
     finally:
-        asyncio.tasks._unregister_task(probe)
+        getattr(asyncio.tasks, register.replace("register", "unregister"))(probe)
 
 
 def register_loop(loop):
     """From now on the loop's tasks are among `asyncio.all_tasks(loop)`."""
     _loops.add(loop)
-    tasks = _asyncio_task_set() if not _installed else None
-    if tasks is not None:
-        tasks.data = TaskReferences(tasks.data)
-        _installed.append(tasks)
+    if not _installed:
+        for tasks in _asyncio_task_sets():
+            if not isinstance(tasks.data, TaskReferences):
+                tasks.data = TaskReferences(tasks.data)
+            _installed.append(tasks)
 
 
 _installed = []
+
+
+def share_call_graph():
+    """Let asyncio's `gather`, `wait`, `shield`, `TaskGroup` say of our futures too who awaits them.
+
+    They call two functions of `asyncio.futures` for `capture_call_graph` (3.14); CPython's own know the C types only. What
+    is put there hands those on.
+    """
+    if sys.version_info >= (3, 14):
+        for name in ("future_add_to_awaited_by", "future_discard_from_awaited_by"):
+            ours = getattr(_ferrio, name)
+            setattr(asyncio, name, ours)
+            setattr(asyncio.futures, name, ours)
+            setattr(asyncio.futures, f"_c_{name}", ours)

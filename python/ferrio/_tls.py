@@ -97,6 +97,8 @@ class StartingTls:
         )
         # Nothing may arrive before the TLS protocol has been told of its connection.
         transport.pause_reading()
+        if server_side:
+            _hand_over_what_was_read(protocol, tls)
         transport.set_protocol(tls)
         made = self.call_soon(tls.connection_made, transport)
         resumed = self.call_soon(transport.resume_reading)
@@ -106,8 +108,22 @@ class StartingTls:
             transport.close()
             made.cancel()
             resumed.cancel()
+            # The traceback of the waiter's exception holds this frame: no cycle that keeps the transport.
+            waiter = None
             raise
         return tls._app_transport
+
+
+def _hand_over_what_was_read(protocol, tls):
+    """A client may begin its handshake before the server has got to `start_tls`: a stream reader has those bytes (gh-142352).
+
+    Only on the server's side: what a client has read before is not part of the handshake.
+    """
+    reader = getattr(protocol, "_stream_reader", None) if isinstance(protocol, asyncio.StreamReaderProtocol) else None
+    buffer = getattr(reader, "_buffer", None)
+    if buffer:
+        tls._incoming.write(buffer)
+        buffer.clear()
 
 
 async def wait_until_made(transport, waiter):
@@ -116,4 +132,5 @@ async def wait_until_made(transport, waiter):
         await waiter
     except BaseException:
         transport.close()
+        waiter = None
         raise

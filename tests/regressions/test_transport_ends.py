@@ -2,11 +2,13 @@
 
 import asyncio
 import contextvars
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -373,8 +375,8 @@ def test_a_spawn_that_is_cancelled_closes_every_pipe(run):
     run(main())
 
 
-def test_a_socket_that_was_given_stays_open_if_there_is_no_transport(loop):
-    """It was closed when the protocol factory failed."""
+def test_a_socket_that_was_given_when_there_is_no_transport(loop):
+    """It was closed when the protocol factory failed, which asyncio does since 3.14 only."""
 
     def factory():
         raise ValueError
@@ -384,9 +386,26 @@ def test_a_socket_that_was_given_stays_open_if_there_is_no_transport(loop):
         with ours, theirs:
             with pytest.raises(ValueError):
                 await loop.create_connection(factory, sock=ours)
-            assert ours.fileno() >= 0
+            assert (ours.fileno() < 0) == (sys.version_info >= (3, 14))
 
     loop.run_until_complete(main())
+
+
+def test_an_own_datagram_socket_when_there_is_no_transport(flavour, loop):
+    """It was left to the collector when the protocol factory failed."""
+    if flavour.name == "asyncio":
+        pytest.skip("it leaves its socket to the collector")
+
+    def factory():
+        raise ValueError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError):
+            loop.run_until_complete(
+                loop.create_datagram_endpoint(factory, local_addr=("127.0.0.1", 0))
+            )
+        gc.collect()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="the file is looked at since 3.13")

@@ -19,7 +19,7 @@ mod transport;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::ffi::{Class, PyRes, runtime};
+use crate::ffi::{Class, Own, PyRes, runtime};
 
 /// `ferrio._ferrio`: the native half of the package; its public names are re-exported by `ferrio`.
 #[pymodule]
@@ -29,6 +29,10 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add::<event_loop::Loop>(module, "Loop")?;
     add::<future::Future>(module, "Future")?;
     add::<task::Task>(module, "Task")?;
+    if cfg!(Py_3_14) {
+        module.add_function(wrap_pyfunction!(future_add_to_awaited_by, module)?)?;
+        module.add_function(wrap_pyfunction!(future_discard_from_awaited_by, module)?)?;
+    }
     module.add_function(wrap_pyfunction!(_print_uncaught, module)?)?;
     module.add_function(wrap_pyfunction!(_die_of_interrupt_at_exit, module)?)
 }
@@ -45,6 +49,30 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     transport::udp::make_types(py)?;
     sock::make_types(py)?;
     event_loop::make_types(py)
+}
+
+/// Records that `waiter` awaits `fut`, for `asyncio.capture_call_graph`; a part of asyncio since CPython 3.14.
+#[pyfunction]
+#[pyo3(signature = (fut, waiter, /))]
+fn future_add_to_awaited_by(fut: Bound<'_, PyAny>, waiter: Bound<'_, PyAny>) -> PyResult<()> {
+    let py = fut.py();
+    Ok(future::add_to_awaited_by(
+        py,
+        &Own::from(fut),
+        &Own::from(waiter),
+    )?)
+}
+
+/// Takes back what `future_add_to_awaited_by` has recorded.
+#[pyfunction]
+#[pyo3(signature = (fut, waiter, /))]
+fn future_discard_from_awaited_by(fut: Bound<'_, PyAny>, waiter: Bound<'_, PyAny>) -> PyResult<()> {
+    let py = fut.py();
+    Ok(future::discard_from_awaited_by(
+        py,
+        &Own::from(fut),
+        &Own::from(waiter),
+    )?)
 }
 
 /// Prints an exception as the interpreter prints one that nobody caught (`sys.excepthook` and all).

@@ -3,6 +3,7 @@
 use crate::ffi::names;
 
 names! {
+    ACQUIRE = "acquire",
     ADD_DONE_CALLBACK = "add_done_callback",
     ADDR = "addr",
     ADDRESS = "address",
@@ -69,6 +70,7 @@ names! {
     PROTOCOL = "protocol",
     RECVFROM = "recvfrom",
     RECVFROM_INTO = "recvfrom_into",
+    RELEASE = "release",
     REMOVE_DONE_CALLBACK = "remove_done_callback",
     REPR_INFO = "_repr_info",
     RESULT = "result",

@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import ssl
+import sys
 
 import pytest
 
@@ -38,7 +39,8 @@ def test_ranges(run, pair, file_of, small, part):
         loop = asyncio.get_running_loop()
         async with pair() as (left, right):
             assert await loop.sendfile(left.transport, file, offset, count) == len(expected)
-            assert file.tell() == (offset + len(expected) if expected else 0)
+            moved = expected or sys.version_info >= (3, 14)
+            assert file.tell() == (offset + len(expected) if moved else 0)
             left.transport.write(b"!")
             assert await right.received(len(expected) + 1) == expected + b"!"
 

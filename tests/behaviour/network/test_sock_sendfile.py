@@ -5,6 +5,7 @@ import asyncio
 import io
 import socket
 import ssl
+import sys
 
 import pytest
 
@@ -48,7 +49,8 @@ def test_ranges(run, ends, file_of, small, part):
         loop = asyncio.get_running_loop()
         assert await loop.sock_sendfile(left, file, offset, count) == len(expected)
         assert await receive(right, len(expected)) == expected
-        assert file.tell() == (offset + len(expected) if expected else 0)
+        moved = expected or sys.version_info >= (3, 14)
+        assert file.tell() == (offset + len(expected) if moved else 0)
 
     run(main())
 

@@ -38,7 +38,7 @@ pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, tr
 use inbox::Gate;
 pub use inbox::{Done, Inbox, JobId};
 pub use poll::News;
-pub use schedule::extract_stack;
+pub use schedule::{extract_stack, refuse_coroutines};
 use sources::Sources;
 pub use watch::Direction;
 

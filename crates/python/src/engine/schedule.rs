@@ -4,8 +4,8 @@ use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
 use super::{Engine, Entry, Inbox, JobId, SinkRef};
-use crate::ffi::{self, Own, PyRes, Raised, SendOwn, call};
-use crate::handle::{Handle, TimerHandle};
+use crate::ffi::{self, Own, PyRes, Raised, SendOwn, call, coroutine};
+use crate::handle::{self, Handle, TimerHandle};
 use crate::names;
 
 /// Seconds of the loop's clock → nanoseconds, rounded so that the deadline has passed on the float clock too.
@@ -138,7 +138,8 @@ impl Engine {
     ) -> PyRes<Own<Handle>> {
         this.check_open(py)?;
         this.check_callback(py, callback, "call_soon_threadsafe")?;
-        let handle = Handle::new(py, this.as_any(), callback.clone(), args, context.cloned())?;
+        let handle =
+            handle::new_shared(py, this.as_any(), callback.clone(), args, context.cloned())?;
         if this.is_debug() {
             handle.source_traceback.set(Some(extract_stack(py)?));
         }
@@ -193,20 +194,19 @@ impl Engine {
 
 /// Debug mode's look at a callback, with asyncio's texts.
 pub fn check_callback(py: Python<'_>, callback: &Own, function: &str) -> PyRes<()> {
-    let coroutines = py.import("asyncio.coroutines")?;
-    for name in ["iscoroutine", "iscoroutinefunction"] {
-        if coroutines
-            .getattr(name)?
-            .call1((callback.bound(py),))?
-            .is_truthy()?
-        {
-            let text = format!("coroutines cannot be used with {function}()");
-            return Err(Raised::new::<PyTypeError>(py, text));
-        }
-    }
+    refuse_coroutines(py, callback, function)?;
     if !call::is_callable(callback) {
         let shown = callback.bound(py).repr()?;
         let text = format!("a callable object was expected by {function}(), got {shown}");
+        return Err(Raised::new::<PyTypeError>(py, text));
+    }
+    Ok(())
+}
+
+/// `TypeError` for a coroutine or a coroutine function.
+pub fn refuse_coroutines(py: Python<'_>, callback: &Own, function: &str) -> PyRes<()> {
+    if coroutine::is_coroutine_or_function(py, callback)? {
+        let text = format!("coroutines cannot be used with {function}()");
         return Err(Raised::new::<PyTypeError>(py, text));
     }
     Ok(())

@@ -18,7 +18,10 @@ impl Engine {
             // Only the note holds it any more: it must not die as somebody's current task, least of all the next one's.
             current_task::clear(py, this.as_any())?;
         }
-        current_task::set(py, this.as_any(), task)
+        current_task::set(py, this.as_any(), task).inspect_err(|_| {
+            // From 3.14 on a loop that does not run can have no current task.
+            drop(this.task_noted.take());
+        })
     }
 
     /// Something that is no step begins.

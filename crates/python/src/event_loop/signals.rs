@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::Loop;
-use crate::engine::Entry;
+use crate::engine::{Entry, refuse_coroutines};
 use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call, runtime};
 use crate::handle::Handle;
 use crate::names;
@@ -112,7 +112,7 @@ fn check_number(py: Python<'_>, signal: &Own) -> PyRes<i32> {
 pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<()> {
     let names = &[&names::SIG, &names::CALLBACK];
     let ([number, callback], rest, []) = args.bind_varargs(py, "add_signal_handler", names, &[])?;
-    check_coroutine(py, callback)?;
+    refuse_coroutines(py, callback, "add_signal_handler")?;
     let number = check_number(py, number)?;
     this.check_open(py)?;
     if !in_main_thread(py)? {
@@ -154,21 +154,6 @@ pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_
         }
         Raised::from(error)
     })
-}
-
-fn check_coroutine(py: Python<'_>, callback: &Own) -> PyRes<()> {
-    let coroutines = py.import("asyncio.coroutines")?;
-    for name in ["iscoroutine", "iscoroutinefunction"] {
-        if coroutines
-            .getattr(name)?
-            .call1((callback.bound(py),))?
-            .is_truthy()?
-        {
-            let text = "coroutines cannot be used with add_signal_handler()";
-            return Err(Raised::new::<pyo3::exceptions::PyTypeError>(py, text));
-        }
-    }
-    Ok(())
 }
 
 static REMOVE: Params<1> = Params::one("remove_signal_handler", &names::SIG);

@@ -4,7 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::own::{Any, Name};
-use super::{Own, Raised, call, exception};
+use super::{Own, PyRes, Raised, call, exception};
 
 static THROW: Name = Name::new("throw");
 
@@ -61,4 +61,21 @@ pub fn throw(py: Python<'_>, coroutine: &Own, error: &Own) -> Step {
 pub fn is_native(object: &Own) -> bool {
     // SAFETY: compares types.
     unsafe { ffi::PyCoro_CheckExact(object.as_ptr()) != 0 }
+}
+
+/// What asyncio takes for a coroutine, or for a function that makes one. Its name for the latter warns since 3.14.
+pub fn is_coroutine_or_function(py: Python<'_>, object: &Own) -> PyRes<bool> {
+    let function = if cfg!(Py_3_14) {
+        "_iscoroutinefunction"
+    } else {
+        "iscoroutinefunction"
+    };
+    let coroutines = py.import("asyncio.coroutines")?;
+    for name in ["iscoroutine", function] {
+        let answer = coroutines.getattr(name)?.call1((object.bound(py),))?;
+        if answer.is_truthy()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

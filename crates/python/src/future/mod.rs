@@ -7,6 +7,7 @@
 //! States: Pending → Finished (`set_result`, `set_exception`) or Cancelled (`cancel`), once. Every transition lives in
 //! `result.rs` and ends in `tell_waiters`. Semantics and texts are those of CPython's C implementation.
 
+mod awaited_by;
 mod callbacks;
 mod iter;
 mod python;
@@ -26,6 +27,7 @@ use crate::ffi::{
 };
 use crate::names;
 
+pub use awaited_by::{add_to_awaited_by, discard_from_awaited_by};
 pub use callbacks::{set_wakeup_of, show_callbacks};
 pub use iter::FutureIter;
 pub use python::{asyncio_class, cancel_argument, context_or_copy, make_types};
@@ -79,6 +81,8 @@ pub struct Future {
     cancelled_error: Slot,
     /// Where it was made; debug mode only.
     source_traceback: Slot,
+    /// A set of those who await it otherwise than as waiters; 3.14 and later only.
+    awaited_by: Slot,
 }
 
 static FUTURE: TypeSlot = TypeSlot::new();
@@ -119,6 +123,7 @@ impl Class for Future {
         visit.slot(&self.cancel_message);
         visit.slot(&self.cancelled_error);
         visit.slot(&self.source_traceback);
+        visit.slot(&self.awaited_by);
     }
 
     fn clear(&self, _py: Python<'_>) {
@@ -131,6 +136,7 @@ impl Class for Future {
         self.cancel_message.set(None);
         self.cancelled_error.set(None);
         self.source_traceback.set(None);
+        self.awaited_by.set(None);
     }
 
     fn wants_finalizer(&self) -> bool {
@@ -172,6 +178,7 @@ impl Future {
             cancel_message: Slot::empty(),
             cancelled_error: Slot::empty(),
             source_traceback: Slot::empty(),
+            awaited_by: Slot::empty(),
         }
     }
 

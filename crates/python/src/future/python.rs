@@ -178,7 +178,7 @@ fn methods() -> Vec<Method<Future>> {
 }
 
 fn properties() -> Vec<Property<Future>> {
-    vec![
+    let mut properties = vec![
         Property::get(c"_state", |py, this: &Own<Future>| state_name(py, this)),
         Property::get(c"_asyncio_future_blocking", |_, this: &Own<Future>| {
             this.blocking.get()
@@ -204,7 +204,12 @@ fn properties() -> Vec<Property<Future>> {
             this.cancel_message.get()
         })
         .set(set_cancel_message),
-    ]
+    ];
+    if cfg!(Py_3_14) {
+        let awaited_by = Property::get(c"_asyncio_awaited_by", Future::awaiters);
+        properties.push(awaited_by);
+    }
+    properties
 }
 
 /// Makes the types.

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use super::{Task, step, wait};
 use crate::engine::Engine;
 use crate::ffi::{Own, PyRes, call, current_task, exception};
+use crate::future::Future;
 use crate::names;
 
 /// Takes the first step now, inside whatever runs. If that finishes the task, it has never been scheduled.
@@ -64,6 +65,9 @@ pub(super) fn foreign_step(py: Python<'_>, this: &Own<Task>, error: Option<&Own>
 
 /// The done callback of what a task awaits, where it could not wait natively.
 pub(super) fn foreign_wakeup(py: Python<'_>, this: &Own<Task>, future: &Own) -> PyRes<()> {
+    if let Some(future) = future.cast::<Future>() {
+        Future::forget_awaiter(py, future, this.as_any())?;
+    }
     let error = step::error_of(py, future)?;
     foreign_step(py, this, error.as_ref())
 }

@@ -50,6 +50,7 @@ fn on_future(py: Python<'_>, this: &Own<Task>, future: &Own<Future>, what: &Own)
     } else {
         let wakeup = functions::wakeup_function(py, this)?;
         Future::add_callback(py, future, wakeup, functions::context_of(py, this))?;
+        Future::note_awaiter(py, future, this.as_any())?;
         this.fut_waiter.set(Some(what.clone()));
     }
     if this.must_cancel.get() {
@@ -138,6 +139,9 @@ fn on_stranger(py: Python<'_>, this: &Own<Task>, what: Own) -> PyRes<()> {
     let wakeup = functions::wakeup_function(py, this)?;
     let context = functions::context_of(py, this);
     call::call_with(py, &add, &[wakeup], &[(&names::CONTEXT, context)])?;
+    if let Some(future) = what.cast::<Future>() {
+        Future::note_awaiter(py, future, this.as_any())?;
+    }
     this.fut_waiter.set(Some(what.clone()));
     if this.must_cancel.get() {
         cancel_at_once(py, this, &what)?;

@@ -1,24 +1,29 @@
-//! ROOM    floor 1: `Handle` and `TimerHandle`, one scheduled call each
+//! ROOM    floor 1: `Handle`, `TimerHandle`, `ThreadSafeHandle`, one scheduled call each
 //! KNOWS   ffi, names                    NEVER   the loop that will run them
 //! IN      callback, arguments, context  OUT     the call's error, for the loop to report
-//! PROOF   tests/behaviour/test_call_soon.py, test_timers.py
+//! PROOF   tests/behaviour/loop: test_handles_look_like_asyncios.py, test_timers_never_fire_early.py
 //! START   `Handle::run_once`
 //!
 //! A `Handle` is not followed by the cycle collector: tracking would cost `call_soon` a fifth of its speed. Instead it lets
 //! go of callback and arguments when it has run or is cancelled, so a kept handle closes no cycle. While it waits it
 //! stands in the loop's queue, which the loop shows to the collector.
 
+mod shared;
+mod timer;
+
 use std::cell::Cell;
 use std::ffi::CStr;
-use std::rc::Rc;
 
 use pyo3::prelude::*;
 
 use crate::ffi::{
-    self, Class, Compare, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot,
-    Visit, WithWeakrefs, call, context,
+    Class, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot, Visit,
+    WithWeakrefs, call, context,
 };
 use crate::names;
+
+pub use shared::new_shared;
+pub use timer::TimerHandle;
 
 /// How the arguments stand in `Handle::args`: most calls have none or one, which need no tuple.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,6 +41,8 @@ pub struct Handle {
     args: Slot,
     arity: Cell<Arity>,
     cancelled: Cell<bool>,
+    /// Is it a `ThreadSafeHandle`?
+    is_shared: Cell<bool>,
     context: Slot,
     owner: Slot,
     /// Where it was made; debug mode only.
@@ -43,7 +50,6 @@ pub struct Handle {
 }
 
 static HANDLE: TypeSlot = TypeSlot::new();
-static TIMER_HANDLE: TypeSlot = TypeSlot::new();
 
 impl Class for Handle {
     const NAME: &'static CStr = c"ferrio.Handle";
@@ -79,6 +85,7 @@ impl Handle {
             args: Slot::new(args),
             arity: Cell::new(arity),
             cancelled: Cell::new(false),
+            is_shared: Cell::new(false),
             context: Slot::new(Some(context)),
             owner: Slot::new(Some(owner.clone())),
             source_traceback: Slot::empty(),
@@ -138,6 +145,14 @@ impl Handle {
     /// Runs the call for the last time: the handle lets go of it. After an error it has it again, for the report.
     #[inline]
     pub fn run_once(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        if this.is_shared.get() {
+            return shared::run_once(py, this);
+        }
+        Self::run_call(py, this)
+    }
+
+    #[inline]
+    fn run_call(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         let Some(callback) = this.callback.take() else {
             return Ok(());
         };
@@ -200,6 +215,7 @@ impl Handle {
             args: Slot::new(self.args.get()),
             arity: Cell::new(self.arity.get()),
             cancelled: Cell::new(false),
+            is_shared: Cell::new(false),
             context: Slot::new(self.context.get()),
             owner: Slot::new(self.owner.get()),
             source_traceback: Slot::new(self.source_traceback.get()),
@@ -225,102 +241,6 @@ impl Handle {
             (Some(tuple), Arity::Tuple) => Ok(Some(tuple)),
             _ => Own::tuple(py, &[]).map(Some),
         }
-    }
-}
-
-/// One scheduled call with a deadline.
-#[derive(Debug)]
-#[repr(C)]
-pub struct TimerHandle {
-    handle: Handle,
-    when: f64,
-    /// Does it stand in the heap?
-    pub scheduled: Cell<bool>,
-    /// Shared with the loop's heap: how many cancelled entries it still holds.
-    garbage: Rc<Cell<usize>>,
-}
-
-ffi::extends!(TimerHandle: Handle, handle);
-
-impl Class for TimerHandle {
-    const NAME: &'static CStr = c"ferrio.TimerHandle";
-    const DOC: &'static CStr = c"Object returned by timed callback registration methods.";
-    type Head = WithWeakrefs;
-    const GC: bool = false;
-    const RECYCLED: Option<Recycled> = Some(Recycled::pool(4));
-
-    fn slot() -> &'static TypeSlot {
-        &TIMER_HANDLE
-    }
-}
-
-impl TimerHandle {
-    /// A call at `when` (seconds of the loop's clock).
-    pub fn new(
-        py: Python<'_>,
-        owner: &Own,
-        when: f64,
-        callback: Own,
-        args: &[Own],
-        context: Option<Own>,
-        garbage: &Rc<Cell<usize>>,
-    ) -> PyRes<Own<Self>> {
-        let handle = Handle::data(py, owner, callback, args, context)?;
-        let scheduled = Cell::new(false);
-        Own::alloc(
-            py,
-            Self {
-                handle,
-                when,
-                scheduled,
-                garbage: Rc::clone(garbage),
-            },
-        )
-    }
-
-    fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
-        if Handle::cancel(py, this.base())? && this.scheduled.get() {
-            this.garbage.set(this.garbage.get() + 1);
-        }
-        Ok(())
-    }
-
-    fn compare(py: Python<'_>, this: &Own<Self>, other: &Own, op: Compare) -> PyRes<Option<bool>> {
-        let Some(other) = other.cast::<Self>() else {
-            return Ok(None);
-        };
-        // One that has run has let go of its call, which asyncio's keeps and compares.
-        let has_run = |timer: &Self| timer.callback.is_empty() && !timer.is_cancelled();
-        let same = || -> PyRes<bool> {
-            if has_run(this) || has_run(other) {
-                return Ok(this.is(other));
-            }
-            Ok(this.when == other.when
-                && this.is_cancelled() == other.is_cancelled()
-                && same_slot(py, &this.callback, &other.callback)?
-                && same_slot(py, &this.args, &other.args)?)
-        };
-        Ok(Some(match op {
-            Compare::Less => this.when < other.when,
-            Compare::LessEqual => this.when < other.when || same()?,
-            Compare::Greater => this.when > other.when,
-            Compare::GreaterEqual => this.when > other.when || same()?,
-            Compare::Equal => same()?,
-            Compare::NotEqual => !same()?,
-        }))
-    }
-
-    fn hash(_py: Python<'_>, this: &Own<Self>) -> isize {
-        // Equal handles have equal deadlines; -0.0 and 0.0 are equal too.
-        (this.when + 0.0).to_bits() as isize
-    }
-}
-
-fn same_slot(py: Python<'_>, a: &Slot, b: &Slot) -> PyRes<bool> {
-    match (a.get(), b.get()) {
-        (Some(a), Some(b)) => call::equal(py, &a, &b),
-        (None, None) => Ok(true),
-        _ => Ok(false),
     }
 }
 
@@ -416,27 +336,7 @@ fn handle_properties() -> Vec<Property<Handle>> {
     ]
 }
 
-fn timer_methods() -> Vec<Method<TimerHandle>> {
-    vec![
-        Method::noargs(
-            c"cancel",
-            c"cancel($self, /)\n--\n\nCancel the call; does nothing once it has run.",
-            TimerHandle::cancel,
-        ),
-        Method::noargs(
-            c"when",
-            c"when($self, /)\n--\n\nThe deadline in seconds of the loop's clock (loop.time()).",
-            |_, this: &Own<TimerHandle>| this.when,
-        ),
-        Method::noargs(
-            c"_repr_info",
-            c"_repr_info($self, /)\n--\n\n",
-            |py, this: &Own<TimerHandle>| repr_info(py, this.as_any(), "TimerHandle"),
-        ),
-    ]
-}
-
-/// Makes both types.
+/// Makes the types.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
     TypeBuilder::<Handle>::new()
         .methods(handle_methods())
@@ -444,21 +344,6 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .repr(|py, this: &Own<Handle>| repr(py, this, "Handle"))
         .subclassable()
         .build(py)?;
-    TypeBuilder::<TimerHandle>::new()
-        .base(Handle::slot(), py)
-        .methods(timer_methods())
-        .properties([
-            Property::get(c"__class__", |py, _: &Own<TimerHandle>| {
-                asyncio_class(py, "TimerHandle")
-            }),
-            Property::get(c"_when", |_, this: &Own<TimerHandle>| this.when),
-            Property::get(c"_scheduled", |_, this: &Own<TimerHandle>| {
-                this.scheduled.get()
-            }),
-        ])
-        .repr(|py, this: &Own<TimerHandle>| repr(py, this, "TimerHandle"))
-        .compare(TimerHandle::compare)
-        .hash(TimerHandle::hash)
-        .build(py)?;
-    Ok(())
+    timer::make_type(py)?;
+    shared::make_type(py)
 }

@@ -1,0 +1,152 @@
+//! `TimerHandle`: a call with a deadline.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+
+use super::{Handle, asyncio_class, repr, repr_info};
+use crate::ffi::{
+    self, Class, Compare, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot,
+    WithWeakrefs, call,
+};
+
+static TIMER_HANDLE: TypeSlot = TypeSlot::new();
+
+/// One scheduled call with a deadline.
+#[derive(Debug)]
+#[repr(C)]
+pub struct TimerHandle {
+    handle: Handle,
+    when: f64,
+    /// Does it stand in the heap?
+    pub scheduled: Cell<bool>,
+    /// Shared with the loop's heap: how many cancelled entries it still holds.
+    garbage: Rc<Cell<usize>>,
+}
+
+ffi::extends!(TimerHandle: Handle, handle);
+
+impl Class for TimerHandle {
+    const NAME: &'static CStr = c"ferrio.TimerHandle";
+    const DOC: &'static CStr = c"Object returned by timed callback registration methods.";
+    type Head = WithWeakrefs;
+    const GC: bool = false;
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(4));
+
+    fn slot() -> &'static TypeSlot {
+        &TIMER_HANDLE
+    }
+}
+
+impl TimerHandle {
+    /// A call at `when` (seconds of the loop's clock).
+    pub fn new(
+        py: Python<'_>,
+        owner: &Own,
+        when: f64,
+        callback: Own,
+        args: &[Own],
+        context: Option<Own>,
+        garbage: &Rc<Cell<usize>>,
+    ) -> PyRes<Own<Self>> {
+        let handle = Handle::data(py, owner, callback, args, context)?;
+        let scheduled = Cell::new(false);
+        Own::alloc(
+            py,
+            Self {
+                handle,
+                when,
+                scheduled,
+                garbage: Rc::clone(garbage),
+            },
+        )
+    }
+
+    fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        if Handle::cancel(py, this.base())? && this.scheduled.get() {
+            this.garbage.set(this.garbage.get() + 1);
+        }
+        Ok(())
+    }
+
+    fn compare(py: Python<'_>, this: &Own<Self>, other: &Own, op: Compare) -> PyRes<Option<bool>> {
+        let Some(other) = other.cast::<Self>() else {
+            return Ok(None);
+        };
+        // One that has run has let go of its call, which asyncio's keeps and compares.
+        let has_run = |timer: &Self| timer.callback.is_empty() && !timer.is_cancelled();
+        let same = || -> PyRes<bool> {
+            if has_run(this) || has_run(other) {
+                return Ok(this.is(other));
+            }
+            Ok(this.when == other.when
+                && this.is_cancelled() == other.is_cancelled()
+                && same_slot(py, &this.callback, &other.callback)?
+                && same_slot(py, &this.args, &other.args)?)
+        };
+        Ok(Some(match op {
+            Compare::Less => this.when < other.when,
+            Compare::LessEqual => this.when < other.when || same()?,
+            Compare::Greater => this.when > other.when,
+            Compare::GreaterEqual => this.when > other.when || same()?,
+            Compare::Equal => same()?,
+            Compare::NotEqual => !same()?,
+        }))
+    }
+
+    fn hash(_py: Python<'_>, this: &Own<Self>) -> isize {
+        // Equal handles have equal deadlines; -0.0 and 0.0 are equal too.
+        (this.when + 0.0).to_bits() as isize
+    }
+}
+
+fn same_slot(py: Python<'_>, a: &Slot, b: &Slot) -> PyRes<bool> {
+    match (a.get(), b.get()) {
+        (Some(a), Some(b)) => call::equal(py, &a, &b),
+        (None, None) => Ok(true),
+        _ => Ok(false),
+    }
+}
+
+fn timer_methods() -> Vec<Method<TimerHandle>> {
+    vec![
+        Method::noargs(
+            c"cancel",
+            c"cancel($self, /)\n--\n\nCancel the call; does nothing once it has run.",
+            TimerHandle::cancel,
+        ),
+        Method::noargs(
+            c"when",
+            c"when($self, /)\n--\n\nThe deadline in seconds of the loop's clock (loop.time()).",
+            |_, this: &Own<TimerHandle>| this.when,
+        ),
+        Method::noargs(
+            c"_repr_info",
+            c"_repr_info($self, /)\n--\n\n",
+            |py, this: &Own<TimerHandle>| repr_info(py, this.as_any(), "TimerHandle"),
+        ),
+    ]
+}
+
+/// Makes the type.
+pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
+    TypeBuilder::<TimerHandle>::new()
+        .base(Handle::slot(), py)
+        .methods(timer_methods())
+        .properties([
+            Property::get(c"__class__", |py, _: &Own<TimerHandle>| {
+                asyncio_class(py, "TimerHandle")
+            }),
+            Property::get(c"_when", |_, this: &Own<TimerHandle>| this.when),
+            Property::get(c"_scheduled", |_, this: &Own<TimerHandle>| {
+                this.scheduled.get()
+            }),
+        ])
+        .repr(|py, this: &Own<TimerHandle>| repr(py, this, "TimerHandle"))
+        .compare(TimerHandle::compare)
+        .hash(TimerHandle::hash)
+        .build(py)?;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+"""`asyncio.capture_call_graph`, `print_call_graph` and `_asyncio_awaited_by`: who waits for whom (CPython 3.14)."""
+
+import asyncio
+import gc
+import io
+import sys
+import weakref
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 14), reason="new in 3.14")
+
+
+def names(graph):
+    """A graph as nested names: (task or future, functions from the innermost, those who await it)."""
+    future = graph.future
+    name = future.get_name() if isinstance(future, asyncio.Task) else "future"
+    stack = [entry.frame.f_code.co_name for entry in graph.call_stack]
+    return name, stack, sorted(names(parent) for parent in graph.awaited_by)
+
+
+async def deep(work):
+    return await work
+
+
+def captured(run, waits):
+    """The graph seen inside of a task named "inner" that somebody awaits as `waits(coroutine)` does."""
+    graphs = []
+
+    async def inner():
+        graphs.append(asyncio.capture_call_graph())
+
+    async def main():
+        asyncio.current_task().set_name("main")
+        await waits(inner())
+        assert not asyncio.current_task()._asyncio_awaited_by
+
+    run(main())
+    return names(graphs[0])
+
+
+async def awaits(coro):
+    await asyncio.create_task(deep(coro), name="inner")
+
+
+async def gathers(coro):
+    await asyncio.gather(asyncio.create_task(deep(coro), name="inner"))
+
+
+async def waits_for_all(coro):
+    await asyncio.wait([asyncio.create_task(deep(coro), name="inner")])
+
+
+async def shields(coro):
+    await asyncio.shield(asyncio.create_task(deep(coro), name="inner"))
+
+
+async def goes_through(coro):
+    for done in asyncio.as_completed([asyncio.create_task(deep(coro), name="inner")]):
+        await done
+
+
+async def groups(coro):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(deep(coro), name="inner")
+
+
+@pytest.mark.parametrize("waits", [awaits, gathers, waits_for_all, shields, goes_through, groups])
+def test_the_one_who_waits_is_seen(run, waits):
+    name, stack, parents = captured(run, waits)
+    assert (name, stack[:2]) == ("inner", ["inner", "deep"])
+    [(parent, parent_stack, above)] = parents
+    assert (parent, above) == ("main", [])
+    assert parent_stack[-2:] == [waits.__name__, "main"]
+
+
+def test_several_wait_for_one_future(run, flavour):
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        assert not future._asyncio_awaited_by
+        tasks = {asyncio.create_task(deep(future), name=f"t{n}") for n in range(5)}
+        await asyncio.sleep(0)
+        assert future._asyncio_awaited_by == tasks
+        assert isinstance(future._asyncio_awaited_by, frozenset)
+        graph = names(asyncio.capture_call_graph(future))
+        assert graph == ("future", [], [(f"t{n}", ["deep"], []) for n in range(5)])
+        gone = tasks.pop()
+        gone.cancel()
+        await asyncio.wait([gone])
+        assert future.cancelled()
+        await asyncio.wait(tasks)
+        assert not future._asyncio_awaited_by
+
+    run(main())
+
+
+def test_it_is_printed(run):
+    async def leaf(file):
+        asyncio.print_call_graph(file=file)
+
+    async def main():
+        asyncio.current_task().set_name("root")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leaf(file), name="leaf")
+
+    file = io.StringIO()
+    run(main())
+    text = file.getvalue()
+    assert text.startswith("* Task(name='leaf', id=0x")
+    assert text.index("leaf()") < text.index("+ Awaited by:") < text.index("* Task(name='root', id=0x")
+
+
+def test_a_subclass_waits_and_is_awaited(run, flavour):
+    class Future(flavour.Future):
+        pass
+
+    class Task(flavour.Task):
+        pass
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        future = Future(loop=loop)
+        task = Task(deep(future), loop=loop)
+        await asyncio.sleep(0)
+        assert future._asyncio_awaited_by == {task}
+        future.set_result(7)
+        assert await task == 7
+        assert not future._asyncio_awaited_by
+
+    run(main())
+
+
+def test_noted_by_hand(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        future, other = loop.create_future(), loop.create_future()
+        asyncio.future_add_to_awaited_by(future, other)
+        asyncio.future_add_to_awaited_by(future, other)
+        asyncio.future_add_to_awaited_by(future, None)
+        asyncio.future_add_to_awaited_by(None, future)
+        assert future._asyncio_awaited_by == {other}
+        asyncio.future_discard_from_awaited_by(other, future)
+        asyncio.future_discard_from_awaited_by(future, other)
+        asyncio.future_discard_from_awaited_by(future, other)
+        assert not future._asyncio_awaited_by
+        with pytest.raises(TypeError):
+            asyncio.future_add_to_awaited_by(future)
+
+    run(main())
+
+
+def test_those_who_wait_for_each_other_are_collected(loop):
+    first, second = loop.create_future(), loop.create_future()
+    asyncio.future_add_to_awaited_by(first, second)
+    asyncio.future_add_to_awaited_by(second, first)
+    gone = weakref.ref(first)
+    del first, second
+    gc.collect()
+    assert gone() is None
