@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
 # usage: scripts/test.sh [lint|rust|python VERSION|conformance VERSION|seeds VERSION]...
-# Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.13 3.12 3.11 that are there)
-# the extension and its behaviour tests, and on the first of them also conformance and the learners' programs.
-# With CI=true a missing interpreter, tool or test suite is a failure; else it is a skip that says what to install.
+# Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
+# the extension, its behaviour tests and CPython's own tests, and on the first of them also the learners' programs.
+# With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
+# there is none; else it is a skip that says what to install.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$root"
@@ -46,17 +47,24 @@ seeds() {
     ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples benches/tests
 }
 
+# Is there an interpreter of that version? In CI a new one is brought where the machine has none.
+there_is() {
+    find_python "$1" >/dev/null && return
+    if in_ci && [[ $1 != 3.1[1-3] ]]; then scripts/newer-python.sh "$1"; fi
+    find_python "$1" >/dev/null && return
+    missing "CPython $1 (scripts/newer-python.sh brings 3.14 and later)"
+    return 1
+}
+
 everything() {
     timed lint
     timed rust
     local version first=
-    for version in ${FERRIO_PYTHONS:-3.13 3.12 3.11}; do
-        if ! find_python "$version" >/dev/null; then
-            missing "CPython $version"
-            continue
-        fi
+    for version in ${FERRIO_PYTHONS:-3.14 3.13 3.12 3.11}; do
+        there_is "$version" || continue
         timed python "$version"
-        [ -n "$first" ] || { first=$version; timed conformance "$version"; timed seeds "$version"; }
+        timed conformance "$version"
+        [ -n "$first" ] || { first=$version; timed seeds "$version"; }
     done
     [ -n "$first" ] || fail "no CPython to test with"
     say "all passed"

@@ -13,11 +13,11 @@ Thread-safety is asyncio's: a loop and what belongs to it are used from the loop
 import asyncio
 
 from ._ferrio import Future, Task, __version__
+from ._graph import share_call_graph
 from ._install import install, uninstall
 from ._loop import Loop, new_event_loop
 from ._run import run
 from ._submodules import add_submodules
-from ._tasks import share_call_graph
 
 _OWN = ("EventLoopPolicy", "Future", "Loop", "Task", "install", "new_event_loop", "run", "uninstall")
 

@@ -106,6 +106,9 @@ async def connect_one(loop, errors, info, locals_):
         if sock is not None:
             sock.close()
         raise
+    finally:
+        # The error's traceback holds this frame: no cycle through the list.
+        errors = None
 
 
 async def connect_first(loop, infos, locals_, delay):

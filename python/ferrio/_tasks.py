@@ -1,4 +1,4 @@
-"""What asyncio tells of tasks, `all_tasks()` and who awaits whom, must hold for ours, whoever imported it when.
+"""What asyncio tells of tasks, `all_tasks()` and `current_task()`, must hold for ours, whoever imported it when.
 
 asyncio keeps third-party tasks in a WeakSet that every `all_tasks` reads: the Python one of 3.11–3.13 and the C one of 3.14.
 Registering a task there costs more than running it. Instead the WeakSet's `data`, a set of weak references, is replaced by one
@@ -31,8 +31,13 @@ class TaskReferences(set):
         return [*set.copy(self), *_ours()]
 
 
+def pending_tasks():
+    """Those of all our loops."""
+    return [task for loop in list(_loops) for task in loop._pending_tasks()]
+
+
 def _ours():
-    return [functools.partial(_return, task) for loop in list(_loops) for task in loop._pending_tasks()]
+    return [functools.partial(_return, task) for task in pending_tasks()]
 
 
 class _Probe:
@@ -74,15 +79,23 @@ def register_loop(loop):
 _installed = []
 
 
-def share_call_graph():
-    """Let asyncio's `gather`, `wait`, `shield`, `TaskGroup` say of our futures too who awaits them.
+class CurrentTasks(dict):
+    """The register of the pure-Python `current_task`, which since 3.14 is not the C module's. It answers for ours too."""
 
-    They call two functions of `asyncio.futures` for `capture_call_graph` (3.14); CPython's own know the C types only. What
-    is put there hands those on.
-    """
-    if sys.version_info >= (3, 14):
-        for name in ("future_add_to_awaited_by", "future_discard_from_awaited_by"):
-            ours = getattr(_ferrio, name)
-            setattr(asyncio, name, ours)
-            setattr(asyncio.futures, name, ours)
-            setattr(asyncio.futures, f"_c_{name}", ours)
+    def get(self, loop, default=None):
+        """The current task of a loop; ours stands where the C module keeps it."""
+        task = dict.get(self, loop)
+        if task is None and loop in _loops:
+            task = asyncio.tasks._c_current_task(loop)
+        return default if task is None else task
+
+    def __setitem__(self, loop, task):
+        """Note a task of Python code. One of ours that is put back after an eager start is still where it was."""
+        if isinstance(task, _ferrio.Task):
+            dict.pop(self, loop, None)
+        else:
+            dict.__setitem__(self, loop, task)
+
+
+if sys.version_info >= (3, 14):
+    asyncio.tasks._current_tasks = CurrentTasks(asyncio.tasks._current_tasks)

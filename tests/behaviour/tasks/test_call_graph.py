@@ -130,6 +130,23 @@ def test_a_subclass_waits_and_is_awaited(run, flavour):
     run(main())
 
 
+def test_a_future_of_asyncios_own_class(run):
+    async def waits(future):
+        await future
+
+    async def main():
+        future = asyncio.Future()
+        task = asyncio.create_task(waits(future), name="waits")
+        await asyncio.sleep(0)
+        assert names(asyncio.capture_call_graph(future)) == ("future", [], [("waits", ["waits"], [])])
+        assert names(asyncio.capture_call_graph(task)) == ("waits", ["waits"], [])
+        future.set_result(None)
+        await task
+        assert names(asyncio.capture_call_graph(future)) == ("future", [], [])
+
+    run(main())
+
+
 def test_noted_by_hand(run):
     async def main():
         loop = asyncio.get_running_loop()

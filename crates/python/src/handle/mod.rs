@@ -1,7 +1,7 @@
 //! ROOM    floor 1: `Handle`, `TimerHandle`, `ThreadSafeHandle`, one scheduled call each
 //! KNOWS   ffi, names                    NEVER   the loop that will run them
 //! IN      callback, arguments, context  OUT     the call's error, for the loop to report
-//! PROOF   tests/behaviour/loop: test_handles_look_like_asyncios.py, test_timers_never_fire_early.py
+//! PROOF   tests/behaviour/loop/test_handles_look_like_asyncios.py
 //! START   `Handle::run_once`
 //!
 //! A `Handle` is not followed by the cycle collector: tracking would cost `call_soon` a fifth of its speed. Instead it lets
