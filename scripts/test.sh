@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
-# usage: scripts/test.sh [lint|rust|python VERSION|conformance VERSION|seeds VERSION]...
+# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|conformance VERSION|seeds VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
-# the extension, its behaviour tests and CPython's own tests, and on the first of them also the learners' programs.
+# the extension, its behaviour tests and CPython's own tests, and on the first of them also the learners' programs; after the
+# builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
 set -euo pipefail
@@ -31,6 +32,10 @@ rust() {
 
 python() {
     scripts/build.sh "$1" dev
+    behaviour "$1"
+}
+
+behaviour() {
     say "behaviour tests on CPython $1"
     FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/regressions tests/typing tests/stress
     say "the same in debug mode"
@@ -59,22 +64,34 @@ there_is() {
 everything() {
     timed lint
     timed rust
-    local version first=
+    local version steps=()
     for version in ${FERRIO_PYTHONS:-3.14 3.13 3.12 3.11}; do
         there_is "$version" || continue
-        timed python "$version"
-        timed conformance "$version"
-        [ -n "$first" ] || { first=$version; timed seeds "$version"; }
+        timed scripts/build.sh "$version" dev
+        [ ${#steps[@]} -gt 0 ] || steps=("seeds $version")
+        steps+=("behaviour $version" "conformance $version")
     done
-    [ -n "$first" ] || fail "no CPython to test with"
+    [ ${#steps[@]} -gt 0 ] || fail "no CPython to test with"
+    printf '%s\n' "${steps[@]}" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/test.sh in_one_piece
     say "all passed"
+}
+
+# A step whose output waits until it ends.
+in_one_piece() {
+    local log status=0
+    log=$(mktemp)
+    scripts/test.sh "$@" >"$log" 2>&1 || status=$?
+    cat "$log"
+    rm "$log"
+    return "$status"
 }
 
 [ $# -gt 0 ] || set -- everything
 while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
-        python | conformance | seeds) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        in_one_piece) shift; in_one_piece "$@"; exit ;;
+        python | behaviour | conformance | seeds) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done
