@@ -2,8 +2,8 @@
 # All tests, or the named steps.
 # usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|conformance VERSION|seeds VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
-# the extension, its behaviour tests and CPython's own tests, and on the first of them also the learners' programs; after the
-# builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints comes in one piece when it ends.
+# the extension, its behaviour tests, CPython's own tests and the learners' programs; after the builds FERRIO_JOBS steps
+# (default: 2) run at a time, and what one prints comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
 set -euo pipefail
@@ -68,8 +68,7 @@ everything() {
     for version in ${FERRIO_PYTHONS:-3.14 3.13 3.12 3.11}; do
         there_is "$version" || continue
         timed scripts/build.sh "$version" dev
-        [ ${#steps[@]} -gt 0 ] || steps=("seeds $version")
-        steps+=("behaviour $version" "conformance $version")
+        steps+=("behaviour $version" "conformance $version" "seeds $version")
     done
     [ ${#steps[@]} -gt 0 ] || fail "no CPython to test with"
     printf '%s\n' "${steps[@]}" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/test.sh in_one_piece

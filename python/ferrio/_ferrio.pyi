@@ -23,6 +23,11 @@ else:
     _AwaitableLike: TypeAlias = Generator[Any, None, _T_co] | Awaitable[_T_co]
 
 __all__ = ["__version__", "Loop", "Future", "Task", "_print_uncaught", "_die_of_interrupt_at_exit"]
+if sys.version_info >= (3, 14):
+    __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
+
+    def future_add_to_awaited_by(fut: Any, waiter: Any, /) -> None: ...
+    def future_discard_from_awaited_by(fut: Any, waiter: Any, /) -> None: ...
 
 @type_check_only
 class _TaskFactory(Protocol):

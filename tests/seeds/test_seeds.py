@@ -13,6 +13,8 @@ import pytest
 PROGRAMS = pathlib.Path(__file__).with_name("programs")
 PATTERNS = ("s0_*.py", "s1_*.py", "s2_running.py", "s3_*.py", "s4_notes.py")
 FOUND = sorted(path for pattern in PATTERNS for path in PROGRAMS.glob(pattern))
+# They ask for a loop where nobody has made one: an error since 3.14, for asyncio and for ferrio.
+UNTIL_313 = {"s0_basic", "s0_wait"}
 
 
 def run(path, **environment):
@@ -32,6 +34,9 @@ def test_the_programs_are_all_there():
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
 def test_it_prints_ok(path, tmp_path):
     done = run(path, OUT=str(tmp_path))
+    if path.stem in UNTIL_313 and sys.version_info >= (3, 14):
+        assert "RuntimeError: There is no current event loop in thread 'MainThread'." in done.stderr
+        return
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "OK"
 
