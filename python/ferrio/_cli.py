@@ -13,8 +13,9 @@ from types import ModuleType
 
 from . import _ferrio
 from ._install import install
+from ._uvloop import watch_uvloop
 
-_USAGE = "usage: python -m ferrio [-h] [--version] (file | -m module | -c code | -) [args ...]"
+_USAGE = "usage: python -m ferrio [-h] [--version] [--override] (file | -m module | -c code | -) [args ...]"
 
 _HELP = f"""{_USAGE}
 
@@ -25,6 +26,7 @@ Run an asyncio program on ferrio's event loop, tasks and futures.
   -c code      code, as python -c
   -            a program from standard input
   args         go to the program, in sys.argv
+  --override   give the program ferrio where it asks for uvloop by name; without, it keeps uvloop, and a line on stderr says so
   --version    print the version
   -h, --help   print this
 
@@ -35,6 +37,10 @@ Everything else is as under python: sys.argv, __main__, tracebacks, exit status,
 def main() -> None:
     """Do what the command line says, then end the process. Never returns normally."""
     arguments = sys.argv[1:]
+    override = False
+    while arguments[:1] == ["--override"]:
+        override = True
+        del arguments[0]
     if not arguments:
         _refuse("nothing to run")
     first, rest = arguments[0], arguments[1:]
@@ -46,6 +52,7 @@ def main() -> None:
         sys.exit()
     start = _starter(first, rest)
     install()
+    watch_uvloop(override)
     # The package's own __main__ stays referenced: its frames are still below us.
     package_main = sys.modules["__main__"]
     uncaught = _uncaught_by(start)

@@ -230,7 +230,10 @@ def test_help_goes_to_stdout():
     assert done.returncode == 0 and done.stdout.startswith("usage:") and not done.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("--nonsense", "app.py"), ("-m",), ("-c",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--nonsense", "app.py"), ("-m",), ("-c",), ("--override",), ("--override", "--nonsense", "app.py")],
+)
 def test_a_wrong_command_line_says_what_is_wrong(arguments):
     done = ferrio_command(*arguments)
     assert done.returncode == 2 and not done.stdout

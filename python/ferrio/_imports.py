@@ -1,0 +1,68 @@
+"""What is done to a module once the program has imported it. Nothing is imported for that, so that nobody pays who does not.
+
+A watch is a finder before the others on `sys.meta_path`, there as long as a module is watched. It finds nothing by itself:
+it asks the finders behind it, and adds to their loader what is done after the module's code has run.
+"""
+
+import sys
+
+_watched: dict[str, object] = {}
+
+
+def watch(name, then):
+    """Call `then(module)` whenever the module of this name has been loaded; at once if it is there already.
+
+    An import within `then` must not need this module. One that is loaded twice is given twice.
+    """
+    _watched[name] = then
+    if _Watch not in sys.meta_path:
+        sys.meta_path.insert(0, _Watch)
+    if name in sys.modules:
+        then(sys.modules[name])
+
+
+def unwatch(name):
+    """End a watch; no error if there is none."""
+    _watched.pop(name, None)
+    if not _watched and _Watch in sys.meta_path:
+        sys.meta_path.remove(_Watch)
+
+
+class _Watch:
+    """The finder: the class itself, as with importlib's own."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        # Runs for every import of the process.
+        then = _watched.get(name)
+        if then is None:
+            return None
+        finders = list(sys.meta_path)
+        # Only those behind: one in front asks all of them, this one included.
+        behind = finders[finders.index(cls) + 1 :] if cls in finders else finders
+        for finder in behind:
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    spec.loader = _Loader(spec.loader, then)
+                return spec
+        return None
+
+
+class _Loader:
+    """Another loader with something to do afterwards. The module shows that other one as its own."""
+
+    def __init__(self, loader, then):
+        self._loader = loader
+        self._then = then
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._then(module)

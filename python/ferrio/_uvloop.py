@@ -1,0 +1,51 @@
+"""uvloop by name, in a process that ``python -m ferrio`` started: the program keeps it and is told, or gets ferrio instead.
+
+Every way to a loop of uvloop's (`run`, `install`, `new_event_loop`, `EventLoopPolicy`) ends in a call of the name `Loop` of
+the module ``uvloop``: so it is from uvloop 0.17, the first for CPython 3.11, to 0.23. Only that name is touched, and only
+when the program imports uvloop.
+"""
+
+import sys
+
+from ._imports import watch
+from ._loop import Loop
+
+_LINE = "ferrio: this program asks for uvloop by name and gets it; python -m ferrio --override gives it ferrio\n"
+
+#: Whether uvloop's names give ferrio; None: uvloop is none of ferrio's business in this process.
+override: bool | None = None
+
+#: The line, until it is told. Taking it out is atomic: two threads that make the first loops tell once.
+_untold = [_LINE]
+
+
+def watch_uvloop(override_it):
+    """From now on the program's uvloop is told about, or overridden."""
+    global override
+    override = override_it
+    watch("uvloop", _override if override_it else _tell_at_the_first_loop)
+
+
+def _override(uvloop):
+    uvloop.Loop = Loop
+    uvloop.loop.Loop = Loop
+
+
+def _tell_at_the_first_loop(uvloop):
+    """Write the line when uvloop is used, which importing it is not: many programs import it to see whether it is there."""
+    initialize = uvloop.Loop.__init__
+
+    def __init__(loop, *arguments, **named):
+        _tell()
+        initialize(loop, *arguments, **named)
+
+    uvloop.Loop.__init__ = __init__
+
+
+def _tell():
+    try:
+        line = _untold.pop()
+    except IndexError:
+        return
+    if sys.stderr is not None:
+        sys.stderr.write(line)
