@@ -30,6 +30,7 @@ Run an asyncio program on ferrio's event loop, tasks and futures.
   --version    print the version
   -h, --help   print this
 
+Children of multiprocessing inherit ferrio and --override: fork, forkserver and spawn.
 Everything else is as under python: sys.argv, __main__, tracebacks, exit status, Ctrl-C.
 """
 

@@ -2,18 +2,22 @@
 
 Installed means: loops that asyncio makes by itself (`asyncio.run`, `asyncio.Runner`, `asyncio.new_event_loop`, pytest plugins,
 servers …) are ferrio's. asyncio asks `asyncio.events._event_loop_policy` for them in 3.11–3.15; it is set without the setter
-that 3.14 deprecates.
+that 3.14 deprecates. Children of multiprocessing inherit it, however they are started.
 """
 
 import asyncio
 import threading
 
+from ._imports import unwatch, watch
 from ._loop import new_event_loop
 
 __all__ = ("install", "uninstall")
 
 #: Public names of asyncio that have a native version. `install` puts it in place in `asyncio` and in each submodule.
 NATIVE: dict[str, object] = {}
+
+#: The module whose function starts the children of multiprocessing that are not forked.
+_STARTS_CHILDREN = "multiprocessing.util"
 
 _MISSING = object()
 
@@ -47,7 +51,7 @@ _installation: _Installation | None = None
 def install() -> None:
     """Make ferrio the process's default event loop, until `uninstall` has been called as often.
 
-    Loops that exist already are untouched. Any thread may call it.
+    Loops that exist already are untouched. Children that multiprocessing starts meanwhile have it too. Any thread may call it.
     """
     global _count, _installation
     with _lock:
@@ -64,7 +68,7 @@ def uninstall() -> None:
             raise RuntimeError("ferrio is not installed")
         _count -= 1
         if _count == 0:
-            _installation.undo()
+            _take_back(_installation)
             _installation = None
 
 
@@ -82,10 +86,22 @@ def _put_in_place():
         for name, native in NATIVE.items():
             for owner in _holders(name):
                 installation.replace(owner, name, native)
+        watch(_STARTS_CHILDREN, lambda module: _let_children_inherit(module, installation))
     except BaseException:
-        installation.undo()
+        _take_back(installation)
         raise
     return installation
+
+
+def _take_back(installation):
+    unwatch(_STARTS_CHILDREN)
+    installation.undo()
+
+
+def _let_children_inherit(util, installation):
+    from ._children import passing_ferrio_on
+
+    installation.replace(util, "spawnv_passfds", passing_ferrio_on(util.spawnv_passfds))
 
 
 def _holders(name):

@@ -190,6 +190,34 @@ def test_what_follows_the_program_is_the_programs(run, options, arguments):
     assert out == f"{'ferrio' if options else 'uvloop'} {['app.py', *arguments]}\n"
 
 
+CHILDREN = """
+import multiprocessing, uvloop
+from uvloop import new_event_loop
+
+def work():
+    loop = new_event_loop()
+    loop.close()
+    print(uvloop.run(main()), type(loop).__module__, asyncio.run(main()), flush=True)
+
+if __name__ == "__main__":
+    for method in ("fork", "forkserver", "spawn"):
+        context = multiprocessing.get_context(method)
+        if method == "forkserver":
+            context.set_forkserver_preload(["__main__"])
+        child = context.Process(target=work)
+        child.start()
+        child.join()
+"""
+
+
+def test_children_keep_uvloop_and_say_so_once_each(run):
+    assert run(CHILDREN) == (3 * "uvloop uvloop ferrio\n", 3 * LINE)
+
+
+def test_children_inherit_override(run):
+    assert run(CHILDREN, "--override") == (3 * "ferrio ferrio ferrio\n", "")
+
+
 def test_a_forked_child_of_a_process_that_was_told_is_not_told_again(run):
     program = WAYS["run"] + "\nimport os\nif not os.fork():\n    uvloop.run(main())\n    os._exit(0)\nos.wait()"
     assert run(program) == ("uvloop\n", LINE)

@@ -1,0 +1,58 @@
+"""Children of multiprocessing inherit ferrio. Imported when the program has imported multiprocessing.
+
+A forked child has what its parent has. For spawn and forkserver multiprocessing starts ``python -c "from multiprocessing…"``
+through one function, `multiprocessing.util.spawnv_passfds`: the code gets a statement in front that installs ferrio, before
+the child or the fork server imports the program's main module. See docs/decisions/0005-children-of-multiprocessing.md.
+"""
+
+import os
+
+from . import _uvloop
+from ._install import install
+
+#: How the code begins with which multiprocessing starts a child or a fork server; the resource tracker is not among them.
+_STARTS = ("from multiprocessing.spawn import ", "from multiprocessing.forkserver import ")
+
+# Run with exec, which leaves no names behind in the child's __main__, on a line of its own, as tracebacks show the other one.
+# The path: what was found in the parent's working directory may be elsewhere now, and what lies in the child's must not
+# stand in for a module of the stdlib. No ferrio: multiprocessing.set_executable named an interpreter that has none.
+_INHERIT = """\
+import sys
+path = sys.path
+sys.path = [*filter(None, path), {root!r}]
+try:
+    from ferrio._children import inherit
+except ImportError:
+    pass
+else:
+    inherit({override!r})
+finally:
+    sys.path = path
+"""
+
+
+def passing_ferrio_on(spawn):
+    """multiprocessing's function that starts an interpreter, with ferrio in what it starts."""
+
+    def spawnv_passfds(path, args, passfds):
+        return spawn(path, _with_ferrio(list(args)), passfds)
+
+    return spawnv_passfds
+
+
+def _with_ferrio(arguments):
+    # From 1 on: the interpreter's path is bytes, and to compare those with text is a warning under -b.
+    if "-c" in arguments[1:-1]:
+        code = arguments.index("-c", 1) + 1
+        if any(start in arguments[code] for start in _STARTS):
+            root = os.path.dirname(os.path.dirname(__file__))
+            inheriting = _INHERIT.format(root=root, override=_uvloop.override)
+            arguments[code] = f"exec({inheriting!r}, {{}})\n{arguments[code]}"
+    return arguments
+
+
+def inherit(override):
+    """What a child does first: be as its parent, which is `override` about uvloop."""
+    install()
+    if override is not None:
+        _uvloop.watch_uvloop(override)
