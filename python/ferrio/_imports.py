@@ -4,6 +4,7 @@ A watch is a finder before the others on `sys.meta_path`, there as long as a mod
 it asks the finders behind it, and adds to their loader what is done after the module's code has run.
 """
 
+import importlib
 import sys
 
 _watched: dict[str, object] = {}
@@ -17,8 +18,9 @@ def watch(name, then):
     _watched[name] = then
     if _Watch not in sys.meta_path:
         sys.meta_path.insert(0, _Watch)
-    if name in sys.modules:
-        then(sys.modules[name])
+    if sys.modules.get(name) is not None:
+        # Imported once more, because another thread may be in the middle of it.
+        then(importlib.import_module(name))
 
 
 def unwatch(name):

@@ -23,23 +23,28 @@ def watch_uvloop(override_it):
     """From now on the program's uvloop is told about, or overridden."""
     global override
     override = override_it
-    watch("uvloop", _override if override_it else _tell_at_the_first_loop)
+    watch("uvloop", _on_import)
 
 
-def _override(uvloop):
-    uvloop.Loop = Loop
-    uvloop.loop.Loop = Loop
+def _on_import(uvloop):
+    # A program may have a module of this name that is something else.
+    if "uvloop.loop" not in sys.modules or not isinstance(getattr(uvloop, "Loop", None), type):
+        return
+    if override:
+        uvloop.Loop = uvloop.loop.Loop = Loop
+    else:
+        _tell_at_the_first_loop(uvloop.Loop)
 
 
-def _tell_at_the_first_loop(uvloop):
+def _tell_at_the_first_loop(loop_class):
     """Write the line when uvloop is used, which importing it is not: many programs import it to see whether it is there."""
-    initialize = uvloop.Loop.__init__
+    initialize = loop_class.__init__
 
     def __init__(loop, *arguments, **named):
         _tell()
         initialize(loop, *arguments, **named)
 
-    uvloop.Loop.__init__ = __init__
+    loop_class.__init__ = __init__
 
 
 def _tell():

@@ -1,5 +1,6 @@
 """Children of multiprocessing inherit ferrio, however they are started; everything else about them is as under ``python``."""
 
+import multiprocessing.util
 import os
 import signal
 import subprocess
@@ -322,6 +323,39 @@ def test_children_of_a_program_that_installs_ferrio_itself(run, multiprocessing_
         program = textwrap.dedent(program).replace("import ferrio", "import multiprocessing.util, ferrio")
     inherited, not_inherited = f"{OURS} {OURS} {OURS}\n", f"{STOCK} {STOCK} {STOCK}\n"
     assert run((), "app.py", files={"app.py": program}) == 2 * (inherited + not_inherited)
+
+
+def test_uninstall_takes_everything_back():
+    start, finders = multiprocessing.util.spawnv_passfds, list(sys.meta_path)
+    ferrio.install()
+    assert multiprocessing.util.spawnv_passfds is not start
+    ferrio.uninstall()
+    assert multiprocessing.util.spawnv_passfds is start
+    assert sys.meta_path == finders
+
+
+def test_ferrio_is_installed_while_a_thread_imports_multiprocessing(run):
+    program = """\
+        import sys, threading, time
+        import ferrio
+
+        def be_slow(frame, event, argument):
+            if frame.f_code.co_filename.endswith("multiprocessing/util.py"):
+                time.sleep(0.2)
+
+        def import_it():
+            sys.settrace(be_slow)
+            import multiprocessing.util
+
+        thread = threading.Thread(target=import_it)
+        thread.start()
+        while "multiprocessing.util" not in sys.modules:
+            time.sleep(0.001)
+        ferrio.install()
+        thread.join()
+        print(sys.modules["multiprocessing.util"].spawnv_passfds.__module__)
+        """
+    assert run((), "app.py", files={"app.py": program}) == "ferrio._children\n"
 
 
 def test_children_find_ferrio_where_their_parent_found_it(run, tmp_path):

@@ -167,6 +167,15 @@ def test_no_uvloop_is_an_import_error(run, options):
 
 
 @pytest.mark.parametrize("options", [(), ("--override",)])
+@pytest.mark.parametrize("text", ["", "Loop = 'a line in a circle'", "class Loop:\n    pass"])
+def test_a_module_of_the_programs_own_that_is_called_uvloop(run, tmp_path, text, options):
+    (tmp_path / "uvloop.py").write_text(text)
+    program = "import uvloop; print(uvloop.__file__, getattr(uvloop, 'Loop', 0) and uvloop.Loop)"
+    out, error = run(program, *options)
+    assert out == run(program, launcher=())[0] and not error
+
+
+@pytest.mark.parametrize("options", [(), ("--override",)])
 def test_a_policy_of_the_programs_own_is_honoured(run, options):
     program = """
         class Loop(asyncio.SelectorEventLoop):
