@@ -155,8 +155,8 @@ FROM_A_LOOP = """\
 import asyncio, concurrent.futures, multiprocessing, os, signal, sys
 
 async def loop_module():
-    await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
-    await asyncio.sleep(0.001)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
+    await process.wait()
     return type(asyncio.get_running_loop()).__module__
 
 def put(queue, value):
