@@ -79,11 +79,14 @@ def _put_in_place():
         if hasattr(events, "_event_loop_policy"):
             from ._policy import EventLoopPolicy
 
-            installation.replace(events, "_event_loop_policy", EventLoopPolicy())
+            policy = EventLoopPolicy()
+            installation.replace(events, "_event_loop_policy", policy)
+            # After `asyncio.set_event_loop_policy(None)`, "the default policy is restored".
+            installation.replace(events, "_init_event_loop_policy", lambda: setattr(events, "_event_loop_policy", policy))
         else:
             for owner in (events, asyncio):
                 installation.replace(owner, "new_event_loop", new_event_loop)
-        for name, native in NATIVE.items():
+        for name, native in {**NATIVE, **_named_loops()}.items():
             for owner in _holders(name):
                 installation.replace(owner, name, native)
         watch(_STARTS_CHILDREN, lambda module: _let_children_inherit(module, installation))
@@ -91,6 +94,12 @@ def _put_in_place():
         _take_back(installation)
         raise
     return installation
+
+
+def _named_loops():
+    from ._named_loops import SelectorEventLoop
+
+    return {name: SelectorEventLoop for name in ("SelectorEventLoop", "EventLoop") if hasattr(asyncio, name)}
 
 
 def _take_back(installation):

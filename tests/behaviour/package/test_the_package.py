@@ -2,9 +2,11 @@
 
 import asyncio
 import inspect
+import selectors
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 
@@ -145,6 +147,54 @@ def test_install_and_uninstall_count():
     ferrio.uninstall()
     assert snapshot() == before
     assert asyncio.run(loop_class()) is not ferrio.Loop
+
+
+def named_loops():
+    return [getattr(asyncio, name) for name in ("SelectorEventLoop", "EventLoop") if hasattr(asyncio, name)]
+
+
+def test_asyncios_loop_by_name_is_ours_while_installed():
+    stock = asyncio.SelectorEventLoop
+    ferrio.install()
+    try:
+        for name in named_loops():
+            with asyncio.Runner(loop_factory=name) as runner:
+                assert runner.run(loop_class()) is ferrio.Loop
+                assert isinstance(runner.get_loop(), name)
+            with asyncio.Runner(loop_factory=lambda: name(selectors.SelectSelector())) as runner:
+                assert runner.run(loop_class()) is stock
+                assert isinstance(runner.get_loop(), name)
+            assert issubclass(ferrio.Loop, name) and issubclass(stock, name)
+            assert not issubclass(int, name) and not isinstance(3, name)
+
+        class Derived(asyncio.SelectorEventLoop):
+            pass
+
+        with asyncio.Runner(loop_factory=Derived) as runner:
+            assert runner.run(loop_class()) is Derived
+            assert isinstance(runner.get_loop(), stock)
+        loop = ferrio.new_event_loop()
+        assert not isinstance(loop, Derived)
+        loop.close()
+    finally:
+        ferrio.uninstall()
+    assert named_loops() == [stock] * len(named_loops())
+
+
+@pytest.mark.skipif(not hasattr(asyncio.events, "_event_loop_policy"), reason="this CPython has no policies")
+def test_the_default_policy_is_ours_while_installed():
+    """set_event_loop_policy(None) brought asyncio's own back."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        asyncio.set_event_loop_policy(None)
+        ferrio.install()
+        asyncio.set_event_loop_policy(None)
+        assert isinstance(asyncio.get_event_loop_policy(), ferrio.EventLoopPolicy)
+        assert asyncio.run(loop_class()) is ferrio.Loop
+        ferrio.uninstall()
+        assert not isinstance(asyncio.get_event_loop_policy(), ferrio.EventLoopPolicy)
+        assert asyncio.run(loop_class()) is not ferrio.Loop
+        asyncio.set_event_loop_policy(None)
 
 
 def test_uninstall_without_install_is_an_error():

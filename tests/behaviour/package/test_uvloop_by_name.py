@@ -137,7 +137,10 @@ def test_uvloop_is_as_it_is_under_python(run):
 
 def test_overridden_names_and_ferrios_agree(run):
     program = """
-        import ferrio, uvloop, uvloop.loop
+        import ferrio, selectors, uvloop, uvloop.loop
+
+        def other():
+            return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
         async def check():
             loop = asyncio.get_running_loop()
@@ -146,7 +149,7 @@ def test_overridden_names_and_ferrios_agree(run):
 
         print(uvloop.run(check()), asyncio.run(check()), type(uvloop.new_event_loop()) is ferrio.Loop)
         try:
-            uvloop.run(check(), loop_factory=asyncio.SelectorEventLoop)
+            uvloop.run(check(), loop_factory=other)
         except TypeError as error:
             print(error)
         """
