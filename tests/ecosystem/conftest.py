@@ -11,8 +11,11 @@ import sys
 
 import pytest
 
+sys.path.append(str(pathlib.Path(__file__).parent))
+from servers import mariadb, postgres, redis_server  # noqa: E402, F401
+
 PROGRAMS = pathlib.Path(__file__).with_name("programs")
-WATCHDOG_SECONDS = 300  # only a hang takes so long
+WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "300"))  # only a hang takes so long
 LOOPS = {"asyncio": ((), "asyncio.unix_events"), "ferrio": (("-m", "ferrio"), "ferrio")}
 
 

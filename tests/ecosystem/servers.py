@@ -1,31 +1,41 @@
 """Real servers for the tests: found or installed, started on a free port in a temporary directory, stopped by pid."""
 
 import contextlib
+import glob
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+import types
 
 import pytest
+import trustme
 
 START_SECONDS = 120  # only a server that does not come up takes so long
 
 
 def find_program(name, package):
     """The path of a server's program; as root it is installed when missing, in CI its absence is a failure, else a skip."""
-    search = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
-    path = shutil.which(name, path=search)
+    path = _which(name)
     if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in (["apt-get", "-qq", "update"], ["apt-get", "-qq", "-y", "--no-install-recommends", "install", package]):
             subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
-        path = shutil.which(name, path=search)
+        path = _which(name)
     if path is None:
         need = f"{name} is missing (Debian: apt-get install {package})"
         pytest.fail(need) if os.environ.get("CI") == "true" else pytest.skip(need)
     return path
+
+
+def _which(name):
+    """Where a program is, also off PATH: servers are for administrators, and Debian's PostgreSQL has a directory per version."""
+    per_version = sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", *per_version]))
 
 
 def free_port():
@@ -35,7 +45,7 @@ def free_port():
 
 
 @contextlib.contextmanager
-def started(command, log, is_up, **popen):
+def started(command, log, is_up, stop=signal.SIGTERM, **popen):
     """Run a server whose output goes to the file `log` until the block ends; enter it when `is_up()` is true."""
     with open(log, "wb") as output:
         process = subprocess.Popen(
@@ -49,9 +59,113 @@ def started(command, log, is_up, **popen):
             time.sleep(0.05)
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(stop)
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+ATTEMPTS = 3  # to find a port that nobody takes between our asking for it and the server's
+
+
+def started_on_free_port(stack, command, log, says, **options):
+    """Start ``command(port)``, up once its `log` has the words `says`; leave stopping it to the exit `stack`, return the port."""
+    for attempt in range(ATTEMPTS):
+        port = free_port()
+        try:
+            stack.enter_context(started(command(port), log, lambda: says in log.read_text(errors="replace"), **options))
+            return port
+        except pytest.fail.Exception:
+            if attempt == ATTEMPTS - 1:
+                raise
+
+
+@contextlib.contextmanager
+def home_of(user):
+    """A short-lived directory of a server, and what `Popen` needs to run it as `user` if we are root; not below pytest's own
+    directory, which no other user may enter, and with a short path: it holds sockets."""
+    with tempfile.TemporaryDirectory(prefix="ferrio-") as name:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        authority.cert_pem.write_to_path(f"{name}/ca.pem")
+        certificate.cert_chain_pems[0].write_to_path(f"{name}/cert.pem")
+        certificate.private_key_pem.write_to_path(f"{name}/key.pem")
+        os.chmod(f"{name}/key.pem", 0o600)
+        popen = {}
+        if os.geteuid() == 0:
+            popen = {"user": user, "group": user, "extra_groups": []}
+            for path in (name, *map(str, pathlib.Path(name).iterdir())):
+                shutil.chown(path, user, user)
+        yield pathlib.Path(name), popen
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """redis-server: `port`, `tls_port`, `socket` (a path), `ca` (a path) and `program`."""
+    program = find_program("redis-server", "redis-server")
+    with contextlib.ExitStack() as stack:
+        home, popen = stack.enter_context(home_of("redis"))
+        tls_port = None
+
+        def command(port):
+            nonlocal tls_port
+            tls_port = free_port()
+            plain = f"--port {port} --bind 127.0.0.1 --unixsocket {home}/redis.sock --dir {home} --save".split()
+            tls = f"--tls-port {tls_port} --tls-cert-file {home}/cert.pem --tls-key-file {home}/key.pem --tls-ca-cert-file {home}/ca.pem"
+            return [program, *plain, "", *tls.split(), "--tls-auth-clients", "no"]
+
+        port = started_on_free_port(stack, command, home / "log", "Ready to accept connections", **popen)
+        yield types.SimpleNamespace(
+            port=port, tls_port=tls_port, socket=home / "redis.sock", ca=home / "ca.pem", program=program
+        )
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """mariadbd, with TLS: `port`, `ca` (a path); user tester with password secret may do everything, and there is a database test."""
+    server = find_program("mariadbd", "mariadb-server")
+    installer = find_program("mariadb-install-db", "mariadb-server")
+    with contextlib.ExitStack() as stack:
+        home, popen = stack.enter_context(home_of("mysql"))
+        install = [installer, "--no-defaults", f"--datadir={home}/data", "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(install, check=True, capture_output=True, **popen)
+        (home / "init.sql").write_text(
+            "CREATE DATABASE test CHARACTER SET utf8mb4;\n"
+            "CREATE USER tester@'%' IDENTIFIED BY 'secret';\n"
+            "GRANT ALL ON *.* TO tester@'%';\n"
+        )
+        options = f"""--no-defaults --datadir={home}/data --socket={home}/sock --pid-file={home}/pid --init-file={home}/init.sql
+            --bind-address=127.0.0.1 --skip-name-resolve --ssl-ca={home}/ca.pem --ssl-cert={home}/cert.pem --ssl-key={home}/key.pem
+            --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --max-allowed-packet=64M"""
+        command = [server, *options.split()]
+        port = started_on_free_port(
+            stack, lambda port: [*command, f"--port={port}"], home / "log", "ready for connections", **popen
+        )
+        yield types.SimpleNamespace(port=port, ca=home / "ca.pem")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """PostgreSQL, with TLS: `port`, `ca` (a path); superuser tester with password secret, database postgres."""
+    # Debian keeps its programs off PATH, in a directory for each version.
+    initdb = find_program("initdb", "postgresql")
+    server = pathlib.Path(initdb).with_name("postgres")
+    with contextlib.ExitStack() as stack:
+        home, popen = stack.enter_context(home_of("postgres"))
+        (home / "password").write_text("secret\n")
+        init = f"{initdb} -D {home}/data -U tester -A scram-sha-256 --pwfile={home}/password -E UTF8 --locale=C --no-sync"
+        subprocess.run(init.split(), check=True, capture_output=True, cwd=home, **popen)
+        options = f"""-D {home}/data -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off -c ssl=on
+            -c ssl_cert_file={home}/cert.pem -c ssl_key_file={home}/key.pem -c max_connections=60"""
+        command = [server, *options.split()]
+        port = started_on_free_port(
+            stack,
+            lambda port: [*command, "-p", str(port)],
+            home / "log",
+            "database system is ready to accept connections",
+            stop=signal.SIGINT,  # it disconnects clients; on SIGTERM PostgreSQL waits for them to go
+            **popen,
+        )
+        yield types.SimpleNamespace(port=port, ca=home / "ca.pem")
