@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 
 use super::{Loop, dispatch, signals, turn};
 use crate::engine::Engine;
-use crate::ffi::call::FunctionCell;
 use crate::ffi::{
     Args, Immortal, Own, Params, PyRes, Raised, call, coroutine, exception, recycle, runtime,
 };
@@ -135,27 +134,16 @@ pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
 }
 
 /// The done callback of `run_until_complete`: stops the loop, except after the errors that have stopped it already.
-fn stop_when_done(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<()> {
-    let Some(future) = args.positional().first() else {
-        return Ok(());
-    };
-    let cancelled = call::method(py, future, &names::CANCELLED, &[])?;
-    if !call::truth(py, &cancelled)? {
-        let error = call::method(py, future, &names::EXCEPTION, &[])?;
-        let error = error.bound(py);
-        if error.is_instance_of::<pyo3::exceptions::PySystemExit>()
-            || error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>()
-        {
-            return Ok(());
-        }
-    }
-    this.set_stopping(true);
-    Ok(())
-}
-
-fn stopper(py: Python<'_>, this: &Own<Loop>) -> PyRes {
-    static STOP_WHEN_DONE: FunctionCell = FunctionCell::new(c"_run_until_complete_cb");
-    call::bound_function(py, this, &STOP_WHEN_DONE, stop_when_done)
+///
+/// It is asyncio's own function: by it anyio finds the root task, whose end is the end of worker threads and processes.
+fn stopper(py: Python<'_>) -> PyRes<&'static Own> {
+    static STOP_WHEN_DONE: Immortal = Immortal::empty();
+    asyncio_function(
+        py,
+        &STOP_WHEN_DONE,
+        "asyncio.base_events",
+        "_run_until_complete_cb",
+    )
 }
 
 /// A task or future for what was passed; true if it is new.
@@ -200,8 +188,8 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_
             &Own::bool(py, false),
         )?;
     }
-    let stop = stopper(py, this)?;
-    call::method(py, &future, &names::ADD_DONE_CALLBACK, &[&stop])?;
+    let stop = stopper(py)?;
+    call::method(py, &future, &names::ADD_DONE_CALLBACK, &[stop])?;
     let run = run_forever(py, this);
     let failure = run.err().map(|error| error.take(py));
     let done = || call::truth(py, &call::method(py, &future, &names::DONE, &[])?);
@@ -216,7 +204,7 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_
     if failure.is_some() {
         consume()?;
     }
-    call::method(py, &future, &names::REMOVE_DONE_CALLBACK, &[&stop])?;
+    call::method(py, &future, &names::REMOVE_DONE_CALLBACK, &[stop])?;
     if let Some(exception) = failure {
         return Err(exception::restore(py, exception));
     }
