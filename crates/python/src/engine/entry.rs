@@ -57,7 +57,13 @@ pub fn traverse_handle(handle: &Own<Handle>, visit: &mut Visit) {
 #[derive(Clone, Debug)]
 pub enum Watcher {
     /// `add_reader` / `add_writer`: asyncio's contract is to call it as long as the descriptor is ready.
-    Handle(Own<Handle>),
+    Handle {
+        /// What is called.
+        handle: Own<Handle>,
+        /// What the program named the descriptor by. It stays alive, and is found when it has been closed and knows its
+        /// number no more; both as in the mapping of Python's `selectors`.
+        file: Own,
+    },
     /// A `sock_*` call in flight.
     Operation(SinkRef),
 }
@@ -65,7 +71,10 @@ pub enum Watcher {
 impl Watcher {
     fn traverse(&self, visit: &mut Visit) {
         match self {
-            Self::Handle(handle) => traverse_handle(handle, visit),
+            Self::Handle { handle, file } => {
+                traverse_handle(handle, visit);
+                visit.own(file);
+            }
             Self::Operation(operation) => visit.own(&operation.0),
         }
     }
@@ -102,7 +111,7 @@ impl Source {
     pub fn release_handles(&self) {
         if let Self::Watch { reader, writer } = self {
             for watcher in [reader, writer].into_iter().flatten() {
-                if let Watcher::Handle(handle) = watcher {
+                if let Watcher::Handle { handle, .. } = watcher {
                     handle.release();
                 }
             }

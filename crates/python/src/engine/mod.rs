@@ -110,7 +110,7 @@ impl Class for Engine {
         let _ = self.sources.look(|sources| {
             sources
                 .iter()
-                .for_each(|registered| registered.source.traverse(visit));
+                .for_each(|(_, registered)| registered.source.traverse(visit));
         });
         let _ = self
             .unflushed

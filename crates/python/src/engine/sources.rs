@@ -93,8 +93,9 @@ impl Sources {
             .collect()
     }
 
-    /// All registered sources.
-    pub fn iter(&self) -> impl Iterator<Item = &Registered> {
-        self.rows.iter().filter_map(|row| row.registered.as_ref())
+    /// All registered sources, with their descriptors.
+    pub fn iter(&self) -> impl Iterator<Item = (RawFd, &Registered)> {
+        let rows = self.rows.iter().enumerate();
+        rows.filter_map(|(fd, row)| Some((fd as RawFd, row.registered.as_ref()?)))
     }
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::{Engine, Kernel, SinkRef, Source, Watcher};
 use crate::error;
-use crate::ffi::{PyRes, Raised};
+use crate::ffi::{Own, PyRes, Raised};
 
 /// One direction of a descriptor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -195,6 +195,20 @@ impl Engine {
             }
             _ => None,
         }
+    }
+
+    /// The descriptor that is watched under this object; the object may have been closed since.
+    pub fn watched_as(&self, object: &Own) -> Option<RawFd> {
+        let is_it = |watcher: &Option<Watcher>| match watcher {
+            Some(Watcher::Handle { file, .. }) => file.is(object),
+            _ => false,
+        };
+        self.sources.with(|sources| {
+            let found = sources.iter().find(|(_, row)| {
+                matches!(&row.source, Source::Watch { reader, writer } if is_it(reader) || is_it(writer))
+            });
+            found.map(|(fd, _)| fd)
+        })
     }
 
     /// Who is behind a descriptor.

@@ -89,7 +89,7 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
 fn wake(py: Python<'_>, watcher: &Watcher) -> PyRes<()> {
     match watcher {
         Watcher::Operation(sink) => sock::operation_ready(py, open::<SockOperation>(sink)),
-        Watcher::Handle(handle) => match Handle::run_again(py, handle) {
+        Watcher::Handle { handle, .. } => match Handle::run_again(py, handle) {
             Err(error) if !error.leaves_the_loop(py) => {
                 let exception = error.take(py);
                 handle::report(py, handle, exception)

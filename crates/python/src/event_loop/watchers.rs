@@ -59,20 +59,23 @@ fn add(
     direction: Direction,
 ) -> PyRes<Own<Handle>> {
     let names = &[&names::FD, &names::CALLBACK];
-    let ([fd, callback], rest, []) = args.bind_varargs(py, function, names, &[])?;
+    let ([file, callback], rest, []) = args.bind_varargs(py, function, names, &[])?;
     this.check_open(py)?;
-    let fd = file_descriptor(py, fd)?;
+    let fd = file_descriptor(py, file)?;
     this.check_no_transport(py, fd)?;
     let owner = this.as_any();
     let handle = Handle::new(py, owner, callback.clone(), rest, None)?;
-    let watcher = Watcher::Handle(handle.clone());
+    let watcher = Watcher::Handle {
+        handle: handle.clone(),
+        file: file.clone(),
+    };
     cancel(this.watch(py, fd, direction, watcher)?);
     Ok(handle)
 }
 
 fn cancel(watcher: Option<Watcher>) -> bool {
     match watcher {
-        Some(Watcher::Handle(handle)) => {
+        Some(Watcher::Handle { handle, .. }) => {
             handle.mark_cancelled();
             true
         }
@@ -81,11 +84,20 @@ fn cancel(watcher: Option<Watcher>) -> bool {
     }
 }
 
-fn remove(py: Python<'_>, this: &Own<Loop>, object: &Own, direction: Direction) -> PyRes<bool> {
+fn remove(py: Python<'_>, this: &Own<Loop>, file: &Own, direction: Direction) -> PyRes<bool> {
     if this.is_closed() {
         return Ok(false);
     }
-    let fd = file_descriptor(py, object)?;
+    let fd = match file_descriptor(py, file) {
+        Err(error) if error.is::<PyValueError>(py) => match this.watched_as(file) {
+            Some(fd) => {
+                error.clear(py);
+                fd
+            }
+            None => return Err(error),
+        },
+        found => found?,
+    };
     if let Some(removed) = dispatch::remove_watcher_of_transport(py, this, fd, direction)? {
         return Ok(removed);
     }
