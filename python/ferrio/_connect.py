@@ -106,22 +106,21 @@ async def connect_one(loop, errors, info, locals_):
         if sock is not None:
             sock.close()
         raise
-    finally:
-        # The error's traceback holds this frame: no cycle through the list.
-        errors = None
 
 
-async def connect_first(loop, infos, locals_, delay):
-    """The first socket that connects, tried one after the other or, with a delay, staggered (RFC 8305 section 5)."""
-    errors = []
+async def connect_first(loop, errors, infos, locals_, delay):
+    """The first socket that connects, tried one after the other or, with a delay, staggered (RFC 8305 section 5).
+
+    None if there is no such; the OSErrors until then are in `errors`.
+    """
     if delay is None:
         for info in infos:
             try:
-                return await connect_one(loop, errors, info, locals_), errors
+                return await connect_one(loop, errors, info, locals_)
             except OSError:
                 continue
-        return None, errors
-    return await _race(loop, errors, infos, locals_, delay), errors
+        return None
+    return await _race(loop, errors, infos, locals_, delay)
 
 
 async def _race(loop, errors, infos, locals_, delay):
@@ -165,15 +164,12 @@ async def _race(loop, errors, infos, locals_, delay):
 
 def raise_all(errors, all_errors):
     """What asyncio raises when no address could be connected."""
-    try:
-        if all_errors:
-            raise ExceptionGroup("create_connection failed", errors)
-        model = str(errors[0])
-        if all(str(exc) == model for exc in errors):
-            raise errors[0]
-        raise OSError("Multiple exceptions: {}".format(", ".join(str(exc) for exc in errors)))
-    finally:
-        errors = None
+    if all_errors:
+        raise ExceptionGroup("create_connection failed", errors)
+    model = str(errors[0])
+    if all(str(exc) == model for exc in errors):
+        raise errors[0]
+    raise OSError("Multiple exceptions: {}".format(", ".join(str(exc) for exc in errors)))
 
 
 def unix_path(path):
@@ -248,14 +244,15 @@ class Connecting:
             locals_ = await resolve(self, local_addr, family=family, proto=proto, flags=flags)
         if first:
             infos = interleave(infos, first)
-        sock, errors = await connect_first(self, infos, locals_, delay)
-        if sock is None:
-            try:
+        errors = []
+        try:
+            sock = await connect_first(self, errors, infos, locals_, delay)
+            if sock is None:
                 raise_all(errors, all_errors)
-            finally:
-                # The traceback holds this frame: no cycle through the errors.
-                errors = None
-        return sock
+            return sock
+        finally:
+            # Frames in the errors' tracebacks hold the list, which holds the errors: no cycle through it.
+            errors.clear()
 
     async def _connected(self, sock, protocol_factory, context, server_side, server_hostname, timeouts, given):
         """A transport over a connected socket, after connection_made and, with a TLS context, after the handshake.
