@@ -4,6 +4,7 @@ A program lives in ``programs/``, knows nothing of ferrio and tells through ``ra
 test passes on the wrong one. Servers it needs are fixtures of ``servers.py``.
 """
 
+import functools
 import os
 import pathlib
 import subprocess
@@ -16,24 +17,35 @@ from servers import mariadb, postgres, redis_server  # noqa: E402, F401
 
 PROGRAMS = pathlib.Path(__file__).with_name("programs")
 WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "300"))  # only a hang takes so long
-LOOPS = {"asyncio": ((), "asyncio.unix_events"), "ferrio": (("-m", "ferrio"), "ferrio")}
+LOOPS = {"asyncio": ((), {}, "asyncio.unix_events"), "ferrio": (("-m", "ferrio"), {}, "ferrio")}
+HANDED_ON = {
+    "asyncio": {"LOOP_FACTORY": "asyncio:new_event_loop", "LOOP_POLICY": "asyncio:DefaultEventLoopPolicy"},
+    "ferrio": {"LOOP_FACTORY": "ferrio:new_event_loop", "LOOP_POLICY": "ferrio:EventLoopPolicy"},
+}
 
 
 @pytest.fixture
 def on_both(tmp_path):
     """``on_both("aiohttp_chunked.py", *args)``: run the program on each loop, compare, and return what it printed."""
-
-    def on_both(program, *args, **environment):
-        stock, ours = (_output(tmp_path, loop, program, args, environment) for loop in LOOPS)
-        assert ours == stock
-        assert stock.splitlines()[-1] == "OK"
-        return stock
-
-    return on_both
+    return functools.partial(_compare, tmp_path, LOOPS)
 
 
-def _output(directory, loop, program, args, environment):
-    flags, loop_module = LOOPS[loop]
+@pytest.fixture
+def handed_both(tmp_path):
+    """The same for a program that hands on what ``ran_on.loop_factory()`` or ``loop_policy()`` gives it; ferrio is not installed."""
+    ways = {loop: ((), variables, LOOPS[loop][-1]) for loop, variables in HANDED_ON.items()}
+    return functools.partial(_compare, tmp_path, ways)
+
+
+def _compare(directory, ways, program, *args, **environment):
+    stock, ours = (_output(directory, loop, way, program, args, environment) for loop, way in ways.items())
+    assert ours == stock
+    assert stock.splitlines()[-1] == "OK"
+    return stock
+
+
+def _output(directory, loop, way, program, args, environment):
+    flags, variables, loop_module = way
     told, work = directory / f"{loop}.ran-on", directory / loop
     work.mkdir(exist_ok=True)
     done = subprocess.run(
@@ -42,7 +54,7 @@ def _output(directory, loop, program, args, environment):
         text=True,
         cwd=work,
         timeout=WATCHDOG_SECONDS,
-        env={**os.environ, "RAN_ON": str(told), **environment},
+        env={**os.environ, "RAN_ON": str(told), **variables, **environment},
     )
     assert done.returncode == 0, f"on {loop}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert done.stderr == "", f"on {loop}"
