@@ -32,7 +32,7 @@ def on_both(tmp_path):
 
 @pytest.fixture
 def handed_both(tmp_path):
-    """The same for a program that hands on what ``ran_on.loop_factory()`` or ``loop_policy()`` gives it; ferrio is not installed."""
+    """The same for a program that hands on what ``ran_on`` gives it, a factory or a policy; ferrio is not installed."""
     ways = {loop: ((), variables, LOOPS[loop][-1]) for loop, variables in HANDED_ON.items()}
     return functools.partial(_compare, tmp_path, ways)
 

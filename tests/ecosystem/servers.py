@@ -35,7 +35,8 @@ def find_program(name, package):
 def _which(name):
     """Where a program is, also off PATH: servers are for administrators, and Debian's PostgreSQL has a directory per version."""
     per_version = sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", *per_version]))
+    search = [os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", *per_version]
+    return shutil.which(name, path=os.pathsep.join(search))
 
 
 def free_port():
@@ -113,8 +114,9 @@ def redis_server():
             nonlocal tls_port
             tls_port = free_port()
             plain = f"--port {port} --bind 127.0.0.1 --unixsocket {home}/redis.sock --dir {home} --save".split()
-            tls = f"--tls-port {tls_port} --tls-cert-file {home}/cert.pem --tls-key-file {home}/key.pem --tls-ca-cert-file {home}/ca.pem"
-            return [program, *plain, "", *tls.split(), "--tls-auth-clients", "no"]
+            tls = f"""--tls-port {tls_port} --tls-auth-clients no --tls-ca-cert-file {home}/ca.pem
+                --tls-cert-file {home}/cert.pem --tls-key-file {home}/key.pem"""
+            return [program, *plain, "", *tls.split()]
 
         port = started_on_free_port(stack, command, home / "log", "Ready to accept connections", **popen)
         yield types.SimpleNamespace(
@@ -124,20 +126,21 @@ def redis_server():
 
 @pytest.fixture(scope="session")
 def mariadb():
-    """mariadbd, with TLS: `port`, `ca` (a path); user tester with password secret may do everything, and there is a database test."""
+    """MariaDB, with TLS: `port`, `ca` (a path); almighty user tester with password secret, database test."""
     server = find_program("mariadbd", "mariadb-server")
     installer = find_program("mariadb-install-db", "mariadb-server")
     with contextlib.ExitStack() as stack:
         home, popen = stack.enter_context(home_of("mysql"))
-        install = [installer, "--no-defaults", f"--datadir={home}/data", "--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run(install, check=True, capture_output=True, **popen)
+        install = f"{installer} --no-defaults --datadir={home}/data --auth-root-authentication-method=normal --skip-test-db"
+        subprocess.run(install.split(), check=True, capture_output=True, **popen)
         (home / "init.sql").write_text(
             "CREATE DATABASE test CHARACTER SET utf8mb4;\n"
             "CREATE USER tester@'%' IDENTIFIED BY 'secret';\n"
             "GRANT ALL ON *.* TO tester@'%';\n"
         )
-        options = f"""--no-defaults --datadir={home}/data --socket={home}/sock --pid-file={home}/pid --init-file={home}/init.sql
-            --bind-address=127.0.0.1 --skip-name-resolve --ssl-ca={home}/ca.pem --ssl-cert={home}/cert.pem --ssl-key={home}/key.pem
+        options = f"""--no-defaults --datadir={home}/data --socket={home}/sock --pid-file={home}/pid
+            --init-file={home}/init.sql --bind-address=127.0.0.1 --skip-name-resolve
+            --ssl-ca={home}/ca.pem --ssl-cert={home}/cert.pem --ssl-key={home}/key.pem
             --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --max-allowed-packet=64M"""
         command = [server, *options.split()]
         port = started_on_free_port(

@@ -1,5 +1,5 @@
-# pytest-asyncio: tests, fixtures, loops of each scope, whose loop comes from the process's default, from the hook for loop factories
-# or from an event loop policy. This file is the test module and what runs it; the argument says whence the loop comes.
+# pytest-asyncio: tests, fixtures, loops of each scope. The loop comes from the process's default, from the hook for loop
+# factories or from an event loop policy. This file is the test module and what runs it; the argument says whence the loop comes.
 import asyncio
 import contextvars
 import sys

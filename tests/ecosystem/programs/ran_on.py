@@ -1,4 +1,4 @@
-"""Leaves word which loop the caller runs on, for the test that started the program; tells it which to make, if the test says so."""
+"""Leaves word which loop the caller runs on, for the test that started it; tells which to make, if the test says so."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-# redis-py: the server is killed in the middle of a command; the client says ConnectionError, and works again with the next server.
+# redis-py: the server is killed in the middle of a command; the client says ConnectionError, and works with the next.
 import asyncio
 import sys
 

@@ -1,5 +1,5 @@
-# SQLAlchemy's asyncio extension (greenlets): sessions, relations, run_sync, streamed results, its pool, cancellation. The argument
-# is the database's URL.
+# SQLAlchemy's asyncio extension (greenlets): sessions, relations, run_sync, streamed results, its pool, cancellation. Argument: the
+# database's URL.
 import asyncio
 import sys
 
