@@ -144,6 +144,9 @@ class FlowControl(asyncio.Protocol):
         if self._may_write is not None:
             await self._may_write
         self._transport.write(data)
+        # asyncio's TLS protocol drops what is written after the peer's end of file, without closing while reading is paused.
+        if getattr(getattr(self._transport, "_ssl_protocol", None), "_conn_lost", 0):
+            raise ConnectionError("Connection closed by peer")
 
     def restore(self):
         """Give the transport back to its protocol, which is told if it has to pause now, or need not any more."""

@@ -7,6 +7,7 @@ listeners through `_start_serving` and `_stop_serving`.
 import asyncio
 import collections.abc
 import errno
+import functools
 import inspect
 import os
 import socket
@@ -230,12 +231,15 @@ class Serving:
         backlog=100,
         ssl_handshake_timeout=None,
         ssl_shutdown_timeout=None,
+        context=None,
     ):
-        # `asyncio.Server` calls this for each of its sockets.
+        # `asyncio.Server` calls this for each of its sockets. Since 3.15 it gives the context in which it was made, in copies
+        # of which its connections run; before, they run in copies of the one in which it starts to serve.
         if sslcontext:
             timeouts = ssl_handshake_timeout, ssl_shutdown_timeout
             protocol_factory = accepting_with_tls(self, protocol_factory, sslcontext, timeouts)
-        super()._start_serving(protocol_factory, sock, server, backlog)
+        start = super()._start_serving
+        (start if context is None else functools.partial(context.run, start))(protocol_factory, sock, server, backlog)
 
     def _stop_serving(self, sock):
         path, inode = self._socket_files.pop(sock, (None, None))

@@ -6,6 +6,13 @@ use pyo3::prelude::*;
 use super::own::Any;
 use super::{Own, PyRes, Raised};
 
+/// Is it a `contextvars.Context`?
+#[inline]
+pub fn is_context(object: &Own) -> bool {
+    // SAFETY: a live object.
+    unsafe { ffi::PyContext_CheckExact(object.as_ptr()) != 0 }
+}
+
 /// `contextvars.copy_context()`.
 #[inline]
 pub fn copy_current(py: Python<'_>) -> PyRes {

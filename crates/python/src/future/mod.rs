@@ -199,6 +199,16 @@ impl Future {
         Own::alloc(py, Self::pending(py, engine)?)
     }
 
+    /// Since 3.15 `__init__` may be called once only. Errors: `RuntimeError`.
+    pub fn check_uninitialised(&self, py: Python<'_>, this: &Own) -> PyRes<()> {
+        if cfg!(Py_3_15) && !(self.engine.is_empty() && self.foreign.is_empty()) {
+            let class = this.type_object(py).fully_qualified_name()?;
+            let text = format!("{class} object is already initialized");
+            return Err(Raised::new::<PyRuntimeError>(py, text));
+        }
+        Ok(())
+    }
+
     /// `__init__`'s part: begins anew, for `loop` or for the current one.
     pub fn initialise(&self, py: Python<'_>, loop_: Option<&Own>) -> PyRes<()> {
         static GET_EVENT_LOOP: Immortal = Immortal::empty();
@@ -351,5 +361,6 @@ static INIT: Params<1> = Params {
 
 fn init(py: Python<'_>, this: &Own<Future>, args: Args<'_>) -> PyRes<()> {
     let [loop_] = args.bind(py, &INIT)?;
+    this.check_uninitialised(py, this.as_any())?;
     this.initialise(py, loop_)
 }

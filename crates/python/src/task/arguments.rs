@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::ffi::{Immortal, Own, PyRes, Raised, call, coroutine};
+use crate::ffi::{Immortal, Own, PyRes, Raised, call, context, coroutine};
 
 /// `TypeError` where it is no coroutine in asyncio's sense.
 #[inline]
@@ -32,6 +32,19 @@ fn check_other_coroutine(py: Python<'_>, coro: &Own) -> PyRes<()> {
         py,
         format!("a coroutine was expected, got {shown}"),
     ))
+}
+
+/// Since 3.15 `context=` must be one. Errors: `TypeError`.
+#[inline]
+pub(super) fn check_context(py: Python<'_>, given: Option<&Own>) -> PyRes<()> {
+    match given.filter(|given| cfg!(Py_3_15) && !given.is_none() && !context::is_context(given)) {
+        None => Ok(()),
+        Some(given) => {
+            let class = given.type_object(py).fully_qualified_name()?;
+            let text = format!("a contextvars.Context was expected, got {class}");
+            Err(Raised::new::<PyTypeError>(py, text))
+        }
+    }
 }
 
 /// A task's name is an exact `str`.

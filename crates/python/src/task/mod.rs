@@ -157,6 +157,7 @@ impl Task {
         eager_start: bool,
     ) -> PyRes<Own<Self>> {
         arguments::check_coroutine(py, coro)?;
+        arguments::check_context(py, context)?;
         let data = Self::around(Future::pending(py, engine)?);
         data.coro.set(Some(coro.clone()));
         data.take_name(py, name)?;

@@ -30,6 +30,8 @@ fn init(py: Python<'_>, this: &Own<Task>, args: Args<'_>) -> PyRes<()> {
         let text = "Task() got an unexpected keyword argument 'eager_start'";
         return Err(Raised::new::<PyTypeError>(py, text));
     }
+    this.check_uninitialised(py, this.as_any())?;
+    arguments::check_context(py, context)?;
     this.unlist();
     this.initialise(py, loop_)?;
     if let Err(error) = arguments::check_coroutine(py, coro) {
