@@ -433,3 +433,54 @@ def test_no_peer_is_none_whatever_the_default(loop):
         await asyncio.sleep(0)
 
     loop.run_until_complete(main())
+
+
+def test_what_was_written_before_abort_has_been_offered_to_the_kernel(run):
+    """An aiohttp handler that wrote to a TLS connection and aborted it: the client got nothing, not even the answer's head."""
+
+    class Leaving(asyncio.Protocol):
+        def __init__(self, how):
+            self.how = how
+
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def data_received(self, data):
+            self.transport.write(b"last words")
+            if self.how == "abort":
+                self.transport.abort()
+            elif self.how == "force":
+                self.transport._force_close(OSError())
+            else:
+                raise OSError("everyday life")
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for how in "abort", "force", "raise":
+            server = await loop.create_server(lambda how=how: Leaving(how), "127.0.0.1", 0)
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"?")
+            assert await reader.read() == b"last words", how
+            writer.close()
+            await writer.wait_closed()
+            server.close()
+            await server.wait_closed()
+
+    run(main())
+
+
+def test_what_was_written_to_a_pipe_before_abort_has_been_offered_to_the_kernel(run):
+    """Found with the one above: the same for pipes."""
+
+    async def main():
+        reading, writing = os.pipe()
+        with open(reading, "rb") as reader:
+            transport, _ = await asyncio.get_running_loop().connect_write_pipe(
+                asyncio.Protocol, open(writing, "wb", 0)
+            )
+            transport.write(b"last words")
+            transport.abort()
+            await asyncio.sleep(0.01)
+            assert reader.read() == b"last words"
+
+    run(main())

@@ -214,7 +214,14 @@ fn failed(py: Python<'_>, this: &Own<WritePipeTransport>, error: &std::io::Error
     Ok(())
 }
 
-/// At once; what was not sent is lost.
+/// `abort()`: at once. The kernel is offered what this callback has written: asyncio has done so in `write`.
+fn abort(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
+    flush(py, this)?;
+    force(this, None);
+    Ok(())
+}
+
+/// At once; what waits is lost.
 fn force(this: &Own<WritePipeTransport>, error: Option<Own>) {
     if this.change(Conn::force) == Action::Lose {
         this.outgoing.discard();
@@ -281,8 +288,8 @@ fn methods() -> Vec<Method<WritePipeTransport>> {
         ),
         Method::noargs(
             c"abort",
-            c"abort($self, /)\n--\n\nClose at once; what was not sent is lost.",
-            |_, this: &Own<WritePipeTransport>| force(this, None),
+            c"abort($self, /)\n--\n\nClose at once; what the kernel has not taken is lost.",
+            abort,
         ),
         Method::noargs(
             c"get_write_buffer_size",

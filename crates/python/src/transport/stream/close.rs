@@ -53,6 +53,12 @@ pub(super) fn close(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     }
 }
 
+/// `abort()`: at once. The kernel is offered what this callback has written: asyncio has done so in `write`.
+pub(super) fn abort(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
+    write::flush(py, this)?;
+    loss::force(py, this, error)
+}
+
 /// `connection_lost`, then the descriptor.
 pub(super) fn connection_lost(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let error = this.error.take().unwrap_or_else(|| Own::none(py));

@@ -10,7 +10,7 @@ use crate::ffi::{Own, PyRes, Raised};
 use crate::future::Future;
 use crate::transport;
 
-/// `abort()` and errors: at once.
+/// At once; what waits is lost.
 pub(super) fn force(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
     match this.change(Conn::force) {
         Action::Lose => lose(py, this, error),

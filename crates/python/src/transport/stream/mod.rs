@@ -245,12 +245,16 @@ impl StreamTransport {
         super::in_context(py, &self.context, f)
     }
 
-    /// A protocol callback whose error ends the connection.
+    /// A protocol callback whose error ends the connection; what it wrote before goes out.
     fn survive(py: Python<'_>, this: &Own<Self>, done: PyRes<()>, text: &str) -> PyRes<()> {
         match done {
             Ok(()) => Ok(()),
             Err(error) if error.leaves_the_loop(py) => Err(error),
-            Err(error) => loss::fatal(py, this, error.take(py), text),
+            Err(error) => {
+                let exception = error.take(py);
+                write::flush(py, this)?;
+                loss::fatal(py, this, exception, text)
+            }
         }
     }
 }

@@ -61,7 +61,7 @@ fn set_protocol(py: Python<'_>, this: &Own<StreamTransport>, protocol: &Own) -> 
 }
 
 fn force_close(py: Python<'_>, this: &Own<StreamTransport>, error: &Own) -> PyRes<()> {
-    loss::force(py, this, (!error.is_none()).then(|| error.clone()))
+    close::abort(py, this, (!error.is_none()).then(|| error.clone()))
 }
 
 static FATAL_ERROR: Params<2> = Params {
@@ -77,6 +77,7 @@ fn fatal_error(py: Python<'_>, this: &Own<StreamTransport>, args: Args<'_>) -> P
         Some(message) => message.bound(py).extract::<String>()?,
         None => "Fatal error on transport".to_owned(),
     };
+    write::flush(py, this)?;
     loss::fatal(
         py,
         this,
@@ -164,8 +165,8 @@ fn living() -> Vec<Method<StreamTransport>> {
         ),
         Method::noargs(
             c"abort",
-            c"abort($self, /)\n--\n\nClose at once; what was not sent is lost.",
-            |py, this: &Own<StreamTransport>| loss::force(py, this, None),
+            c"abort($self, /)\n--\n\nClose at once; what the kernel has not taken is lost.",
+            |py, this: &Own<StreamTransport>| close::abort(py, this, None),
         ),
         Method::noargs(
             c"is_closing",
