@@ -12,8 +12,9 @@ import sys
 
 import pytest
 
-sys.path.append(str(pathlib.Path(__file__).parent))
-from servers import mariadb, postgres, redis_server  # noqa: E402, F401
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from servers import certificates, mariadb, postgres, redis_server  # noqa: E402, F401 (fixtures)
 
 PROGRAMS = pathlib.Path(__file__).with_name("programs")
 WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "300"))  # only a hang takes so long

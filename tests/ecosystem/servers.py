@@ -172,3 +172,14 @@ def postgres():
             **popen,
         )
         yield types.SimpleNamespace(port=port, ca=home / "ca.pem")
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """Paths of PEM files: the `ca`; what it issued to localhost (`server`, key and chain in one file); one to `elsewhere`."""
+    authority, directory = trustme.CA(), tmp_path_factory.mktemp("certificates")
+    paths = {name: directory / f"{name}.pem" for name in ("ca", "server", "elsewhere")}
+    authority.cert_pem.write_to_path(paths["ca"])
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(paths["server"])
+    authority.issue_cert("elsewhere.test").private_key_and_cert_chain_pem.write_to_path(paths["elsewhere"])
+    return types.SimpleNamespace(**paths)
