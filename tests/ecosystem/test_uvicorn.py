@@ -91,7 +91,7 @@ def _serving(directory, command, context):
     try:
         server = Server(process, port, log, context)
         deadline = time.monotonic() + START_SECONDS
-        while not re.search("startup complete", log.read_text()):
+        while not _is_listening(port):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.02)
         yield server
@@ -99,6 +99,11 @@ def _serving(directory, command, context):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _is_listening(port):
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _answer(connection, path, method="GET", body=None):
