@@ -7,6 +7,10 @@ import time
 import ran_on
 
 
+def say(text):
+    os.write(1, f"app: {text}\n".encode())  # at once: workers share the file
+
+
 async def app(scope, receive, send):
     await {"lifespan": lifespan, "http": http, "websocket": websocket}[scope["type"]](scope, receive, send)
 
@@ -15,10 +19,10 @@ async def lifespan(scope, receive, send):
     assert (await receive())["type"] == "lifespan.startup"
     ran_on.tell()
     scope["state"]["greeting"] = "hello"
-    print("app: startup", flush=True)
+    say("startup")
     await send({"type": "lifespan.startup.complete"})
     assert (await receive())["type"] == "lifespan.shutdown"
-    print("app: shutdown", flush=True)
+    say("shutdown")
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -38,7 +42,7 @@ async def http(scope, receive, send):
         time.sleep(0.05)  # the other worker has to take what comes meanwhile
         await body(str(os.getpid()).encode())
     elif path == "/slow":
-        print("app: slow begun", flush=True)
+        say("slow begun")
         await body(b"begun ", more=True)
         await asyncio.sleep(0.5)
         await body(b"and finished")
@@ -57,7 +61,7 @@ async def http(scope, receive, send):
         message = {}
         while message.get("type") != "http.disconnect":
             message = await receive()
-        print("app: client gone", flush=True)
+        say("client gone")
     else:
         await body(b"?")
 
@@ -71,4 +75,4 @@ async def websocket(scope, receive, send):
         if message.get("text") == "close":
             return await send({"type": "websocket.close", "code": 4000, "reason": "as you wish"})
         await send({"type": "websocket.send", "text": message.get("text"), "bytes": message.get("bytes")})
-    print("app: websocket closed", message["code"], flush=True)
+    say(f"websocket closed {message['code']}")
