@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
-# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|conformance VERSION|seeds VERSION]...
+# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|conformance VERSION|seeds VERSION|ecosystem VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
-# the extension, its behaviour tests, CPython's own tests and the learners' programs; after the builds FERRIO_JOBS steps
-# (default: 2) run at a time, and what one prints comes in one piece when it ends.
+# the extension, its behaviour tests, CPython's own tests, the learners' programs and real libraries with their servers; after
+# the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
 set -euo pipefail
@@ -52,6 +52,12 @@ seeds() {
     ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples benches/tests
 }
 
+ecosystem() {
+    say "real libraries and servers on ferrio and on asyncio, CPython $1"
+    ".venv-$1/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements/ecosystem.txt
+    ".venv-$1/bin/python" -m pytest -q tests/ecosystem
+}
+
 # Is there an interpreter of that version? In CI a new one is brought where the machine has none.
 there_is() {
     find_python "$1" >/dev/null && return
@@ -68,7 +74,7 @@ everything() {
     for version in ${FERRIO_PYTHONS:-3.14 3.13 3.12 3.11}; do
         there_is "$version" || continue
         timed scripts/build.sh "$version" dev
-        steps+=("behaviour $version" "conformance $version" "seeds $version")
+        steps+=("behaviour $version" "conformance $version" "seeds $version" "ecosystem $version")
     done
     [ ${#steps[@]} -gt 0 ] || fail "no CPython to test with"
     printf '%s\n' "${steps[@]}" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/test.sh in_one_piece
@@ -90,7 +96,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
         in_one_piece) shift; in_one_piece "$@"; exit ;;
-        python | behaviour | conformance | seeds) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        python | behaviour | conformance | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done

@@ -1,6 +1,7 @@
 """Real servers for the tests: found or installed, started on a free port in a temporary directory, stopped by pid."""
 
 import contextlib
+import fcntl
 import glob
 import os
 import pathlib
@@ -22,14 +23,22 @@ def find_program(name, package):
     """The path of a server's program; as root it is installed when missing, in CI its absence is a failure, else a skip."""
     path = _which(name)
     if path is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["apt-get", "-qq", "update"], ["apt-get", "-qq", "-y", "--no-install-recommends", "install", package]):
-            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+        _install(name, package)
         path = _which(name)
     if path is None:
         need = f"{name} is missing (Debian: apt-get install {package})"
         pytest.fail(need) if os.environ.get("CI") == "true" else pytest.skip(need)
     return path
+
+
+def _install(name, package):
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with open(os.path.join(tempfile.gettempdir(), "ferrio-apt.lock"), "w") as lock:
+        # Tests on another CPython may be at it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _which(name) is None:
+            for command in (["update"], ["-y", "--no-install-recommends", "install", package]):
+                subprocess.run(["apt-get", "-qq", *command], env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def _which(name):

@@ -62,12 +62,13 @@ class Server:
 def serve_on_both(tmp_path):
     """``serve_on_both(visit, *arguments)``: what `visit(server)` returns is the same with either loop; it is returned."""
 
-    def serve_on_both(visit, *arguments, context=None, command=("-m", "uvicorn"), loops=LOOPS):
+    def serve_on_both(visit, *arguments, context=None):
         seen = []
-        for loop, module in loops.items():
+        for loop, module in LOOPS.items():
             directory = tmp_path / module
             directory.mkdir()
-            with _serving(directory, [*command, "uvicorn_app:app", "--loop", loop, *map(str, arguments)], context) as server:
+            command = ["-m", "uvicorn", "uvicorn_app:app", "--loop", loop, *map(str, arguments)]
+            with _serving(directory, command, context) as server:
                 seen.append(visit(server))
             assert set((directory / "ran-on").read_text().split()) == {module}
         assert seen[0] == seen[1]
@@ -159,15 +160,15 @@ def test_tls(serve_on_both, certificates):
     assert seen[-1] == (200, b"begun and finished")
 
 
-def test_under_python_m_ferrio(serve_on_both):
-    """uvicorn names asyncio's own loop class unless it is told not to: ``--loop none`` takes the process's default."""
-
-    def visit_default(server):
-        return server.get("/greeting"), server.end()
-
-    loops = {"asyncio": "asyncio.unix_events", "none": "ferrio"}
-    answer, _ = serve_on_both(visit_default, command=("-m", "ferrio", "-m", "uvicorn"), loops=loops)
-    assert answer == (200, b"hello")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("loop", ["auto", "asyncio", "none"])
+def test_under_python_m_ferrio(tmp_path, loop, workers):
+    """uvicorn names the class of the loop it wants; workers are interpreters that multiprocessing has spawned."""
+    command = ["-m", "ferrio", "--override", "-m", "uvicorn", "uvicorn_app:app", "--loop", loop, "--workers", str(workers)]
+    with _serving(tmp_path, command, None) as server:
+        assert server.get("/greeting") == (200, b"hello")
+        server.end()
+    assert set((tmp_path / "ran-on").read_text().split()) == {"ferrio"}
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

@@ -269,6 +269,11 @@ fn properties() -> Vec<Property<StreamTransport>> {
         Property::get(c"_protocol_paused", |_, this: &Own<StreamTransport>| {
             this.outgoing.is_paused()
         }),
+        // CPython's and uvloop's own tests look at it.
+        Property::get(c"_paused", |_, this: &Own<StreamTransport>| {
+            let conn = this.conn.get();
+            !conn.is_reading() && !conn.is_closing()
+        }),
         Property::get(c"_closing", |_, this: &Own<StreamTransport>| {
             this.conn.get().is_closing()
         }),
