@@ -1,5 +1,5 @@
 # The two commands of the README: make demo, make test. CONTRIBUTING.md has the rest.
-.PHONY: demo test bench lint dev clean
+.PHONY: demo test bench soak lint dev clean
 
 demo: ## build (release) and download pictures on ferrio, asyncio and uvloop
 	scripts/demo.sh
@@ -9,6 +9,9 @@ test: ## everything CI runs
 
 bench: ## ferrio beside asyncio and uvloop; BENCH="--quick --workloads …" narrows it
 	scripts/bench.sh $(BENCH)
+
+soak: ## half an hour of a mixed load on ferrio, nothing may grow; MINUTES=5 shortens it
+	scripts/soak.sh $(MINUTES)
 
 lint: ## format, clippy, house rules
 	scripts/test.sh lint

@@ -31,6 +31,12 @@ def on_both(tmp_path):
     return functools.partial(_compare, tmp_path, LOOPS)
 
 
+@pytest.fixture(params=LOOPS)
+def on_one(request, tmp_path):
+    """The same on one loop, for programs whose outputs say nothing to each other."""
+    return functools.partial(_output, tmp_path, request.param, LOOPS[request.param])
+
+
 @pytest.fixture
 def handed_both(tmp_path):
     """The same for a program that hands on what ``ran_on`` gives it, a factory or a policy; ferrio is not installed."""
@@ -39,13 +45,13 @@ def handed_both(tmp_path):
 
 
 def _compare(directory, ways, program, *args, **environment):
-    stock, ours = (_output(directory, loop, way, program, args, environment) for loop, way in ways.items())
+    stock, ours = (_output(directory, loop, way, program, *args, **environment) for loop, way in ways.items())
     assert ours == stock
     assert stock.splitlines()[-1] == "OK"
     return stock
 
 
-def _output(directory, loop, way, program, args, environment):
+def _output(directory, loop, way, program, *args, **environment):
     flags, variables, loop_module = way
     told, work = directory / f"{loop}.ran-on", directory / loop
     work.mkdir(exist_ok=True)
