@@ -115,7 +115,7 @@ def test_the_log_has_the_traceback(loop, log):
         gc.collect()
 
     loop.run_until_complete(main())
-    (record,) = log.records
+    (record,) = [record for record in log.records if record.levelname == "ERROR"]
     assert record.getMessage().startswith(
         "Task exception was never retrieved\nfuture: <Task finished name='Task-"
     )
