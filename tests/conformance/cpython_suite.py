@@ -276,7 +276,7 @@ def task_classes(mod, modname, opts):
             mk('CTask_LUTFuture_Tests', (B, tu.TestCase), dict(extra, Task=CT, Future=Future))
             # The pure-Python Task notes itself in registers of its own; since 3.14 the C functions do not read them.
             python = {'all_tasks': st(getattr(tasks, '_py_all_tasks', asyncio.all_tasks)),
-                      'current_task': st(tasks._py_current_task)}
+                      'current_task': st(getattr(tasks, '_py_current_task', asyncio.current_task))}
             mk('PyTask_LUTFuture_Tests', (B, tu.TestCase), dict(python, Task=tasks._PyTask, Future=Future))
     if modname == 'test_eager_task_factory' and Task:
         x = {'Task': Task}
