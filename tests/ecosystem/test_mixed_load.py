@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import platform
+import subprocess
 
 SECONDS = float(os.environ.get("FERRIO_SOAK_SECONDS", "5"))
 OUT = os.environ.get("FERRIO_SOAK_OUT")
@@ -20,7 +21,8 @@ FDS = 8
 
 
 def machine():
-    return {"python": platform.python_version(), "kernel": platform.release(), "cpus": os.cpu_count()}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    return {"commit": commit, "python": platform.python_version(), "kernel": platform.release(), "cpus": os.cpu_count()}
 
 
 def test_nothing_grows(on_one, tmp_path, redis_server, certificates):
