@@ -153,6 +153,10 @@ impl Handle {
 
     #[inline]
     fn run_call(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        if this.is_cancelled() {
+            // In debug mode `cancel()` in another thread may be about to make its repr, and needs the call for it.
+            return Ok(());
+        }
         let Some(callback) = this.callback.take() else {
             return Ok(());
         };
