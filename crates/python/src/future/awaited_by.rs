@@ -9,7 +9,6 @@ use pyo3::types::{PyFrozenSet, PySet};
 
 use super::{Future, Waiter};
 use crate::ffi::{Immortal, Own, PyRes, call};
-use crate::names;
 
 impl Future {
     /// Notes that `waiter`, a task or future of any implementation, awaits this future. Nothing before 3.14.
@@ -67,11 +66,11 @@ fn set<'a, 'py>(py: Python<'py>, noted: &'a Own) -> PyRes<&'a Bound<'py, PySet>>
     Ok(noted.bound(py).cast::<PySet>().map_err(PyErr::from)?)
 }
 
-/// `asyncio.future_add_to_awaited_by` for futures of any implementation; those that are not ours are left to CPython's.
+/// `asyncio.future_add_to_awaited_by` for futures of ours; others are left to CPython's.
 pub fn add_to_awaited_by(py: Python<'_>, future: &Own, waiter: &Own) -> PyRes<()> {
     static STOCK: Immortal = Immortal::empty();
     match future.cast::<Future>() {
-        Some(future) if is_future(py, waiter)? => Future::note_awaiter(py, future, waiter),
+        Some(future) if is_native(py, waiter)? => Future::note_awaiter(py, future, waiter),
         Some(_) => Ok(()),
         None => stock(py, &STOCK, "future_add_to_awaited_by", future, waiter),
     }
@@ -86,13 +85,16 @@ pub fn discard_from_awaited_by(py: Python<'_>, future: &Own, waiter: &Own) -> Py
     }
 }
 
-/// `asyncio.isfuture`.
-fn is_future(py: Python<'_>, object: &Own) -> PyRes<bool> {
+/// One of ours or of CPython's C types. Graphs are made of these only: one of `asyncio.futures._PyFuture` is an error in them.
+fn is_native(py: Python<'_>, object: &Own) -> PyRes<bool> {
+    static STOCK: Immortal = Immortal::empty();
     if object.cast::<Future>().is_some() {
         return Ok(true);
     }
-    let mark = call::optional_attribute(py, object, &names::FUTURE_BLOCKING)?;
-    Ok(mark.is_some_and(|mark| !mark.is_none()))
+    let class = STOCK.get_or_init(py, || {
+        Ok(Own::from(py.import("_asyncio")?.getattr("Future")?))
+    })?;
+    Ok(object.bound(py).is_instance(class.bound(py))?)
 }
 
 fn stock(
