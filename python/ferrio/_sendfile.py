@@ -100,9 +100,9 @@ async def send_pieces(send, ready, file, offset, count):
 async def read_pieces(loop, file, offset, count, most, write):
     """Read a range of a file in the executor, `most` bytes at once, and await `write(data)` for each: how many bytes.
 
-    Before 3.14 an offset of 0 means "from where the file is", as in asyncio.
+    As in asyncio, before 3.14 an offset of 0 means "from where the file is", and since then what cannot seek is read from there.
     """
-    if offset or (_ALWAYS_SEEKS and hasattr(file, "seek")):
+    if hasattr(file, "seek") if _ALWAYS_SEEKS else offset:
         file.seek(offset)
     buffer = bytearray(min(count, most) if count else most)
     sent = 0
