@@ -37,7 +37,13 @@ def passing_ferrio_on(spawn):
     def spawnv_passfds(path, args, passfds):
         return spawn(path, _with_ferrio(list(args)), passfds)
 
+    spawnv_passfds.passes_ferrio_on = True
     return spawnv_passfds
+
+
+def passes_ferrio_on(spawn):
+    """Is it what `passing_ferrio_on` has made?"""
+    return hasattr(spawn, "passes_ferrio_on")
 
 
 def _with_ferrio(arguments):

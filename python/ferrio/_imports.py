@@ -13,11 +13,12 @@ _watched: dict[str, object] = {}
 def watch(name, then):
     """Call `then(module)` whenever the module of this name has been loaded; at once if it is there already.
 
-    An import within `then` must not need this module. One that is loaded twice is given twice.
+    An import within `then` must not need this module. One that is loaded twice is given twice; also one that a finder finds
+    by asking all of them.
     """
     _watched[name] = then
     if _Watch not in sys.meta_path:
-        sys.meta_path.insert(0, _Watch)
+        sys.meta_path = [_Watch, *sys.meta_path]
     if sys.modules.get(name) is not None:
         # Imported once more, because another thread may be in the middle of it.
         then(importlib.import_module(name))
@@ -27,7 +28,8 @@ def unwatch(name):
     """End a watch; no error if there is none."""
     _watched.pop(name, None)
     if not _watched and _Watch in sys.meta_path:
-        sys.meta_path.remove(_Watch)
+        # A new list: an import in another thread may be walking this one, and would pass over the finder behind.
+        sys.meta_path = [finder for finder in sys.meta_path if finder is not _Watch]
 
 
 class _Watch:
@@ -43,7 +45,9 @@ class _Watch:
         # Only those behind: one in front asks all of them, this one included.
         behind = finders[finders.index(cls) + 1 :] if cls in finders else finders
         for finder in behind:
-            spec = finder.find_spec(name, path, target)
+            # One without the method is passed over, as by the interpreter.
+            find_spec = getattr(finder, "find_spec", None)
+            spec = None if find_spec is None else find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
                     spec.loader = _Loader(spec.loader, then)
@@ -59,6 +63,9 @@ class _Loader:
         self._then = then
 
     def __getattr__(self, name):
+        if name == "_loader":
+            # In a copy that is being made.
+            raise AttributeError(name)
         return getattr(self._loader, name)
 
     def create_module(self, spec):

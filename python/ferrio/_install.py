@@ -108,9 +108,10 @@ def _take_back(installation):
 
 
 def _let_children_inherit(util, installation):
-    from ._children import passing_ferrio_on
+    from ._children import passes_ferrio_on, passing_ferrio_on
 
-    installation.replace(util, "spawnv_passfds", passing_ferrio_on(util.spawnv_passfds))
+    if not passes_ferrio_on(util.spawnv_passfds):
+        installation.replace(util, "spawnv_passfds", passing_ferrio_on(util.spawnv_passfds))
 
 
 def _holders(name):
