@@ -49,6 +49,8 @@ def test_another_closed_socket_is_not_it(loop, direction, pair):
     assert remove(loop, direction, pair[0]) is True
 
 
+# In debug mode the warning that it is unclosed would be kept by pytest, and with it the socket.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_watched_socket_stays_alive(loop, direction):
     # Who records "unclosed socket" keeps the socket.
     warnings.simplefilter("ignore", ResourceWarning)
