@@ -135,7 +135,7 @@ fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: En
     let shown = match &entry {
         Entry::Step(task) | Entry::Wake(task) => Some(task.0.clone()),
         // The handle lets go of its callback when it runs, so a copy is described, if it comes to that.
-        Entry::Call(handle) => Some(handle.copy(py)?.into_any()),
+        Entry::Call(handle) => Some(handle::to_show(py, handle)?),
         Entry::Sink(..) => None,
     };
     let before = clock::now_ns();

@@ -214,7 +214,11 @@ impl Handle {
 
     /// A handle of the same call, for one more run of something that stays (signal handlers).
     pub fn copy(&self, py: Python<'_>) -> PyRes<Own<Self>> {
-        let data = Self {
+        Own::alloc(py, self.same_call())
+    }
+
+    fn same_call(&self) -> Self {
+        Self {
             callback: Slot::new(self.callback.get()),
             args: Slot::new(self.args.get()),
             arity: Cell::new(self.arity.get()),
@@ -223,8 +227,7 @@ impl Handle {
             context: Slot::new(self.context.get()),
             owner: Slot::new(self.owner.get()),
             source_traceback: Slot::new(self.source_traceback.get()),
-        };
-        Own::alloc(py, data)
+        }
     }
 
     /// Shows what a waiting handle refers to as its owner's own references (see the module's head).
@@ -273,6 +276,14 @@ fn handle_run(py: Python<'_>, this: &Own<Handle>) -> PyRes<()> {
             reported
         }
         done => done,
+    }
+}
+
+/// A copy for `repr`: of a timer a timer.
+pub fn to_show(py: Python<'_>, handle: &Own<Handle>) -> PyRes {
+    match handle.as_any().cast::<TimerHandle>() {
+        Some(timer) => Ok(timer.to_show(py)?.into_any()),
+        None => Ok(handle.copy(py)?.into_any()),
     }
 }
 

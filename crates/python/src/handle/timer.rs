@@ -64,6 +64,17 @@ impl TimerHandle {
         )
     }
 
+    /// One of the same call that stands in no heap.
+    pub(super) fn to_show(&self, py: Python<'_>) -> PyRes<Own<Self>> {
+        let data = Self {
+            handle: self.handle.same_call(),
+            when: self.when,
+            scheduled: Cell::new(false),
+            garbage: Rc::clone(&self.garbage),
+        };
+        Own::alloc(py, data)
+    }
+
     fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         if Handle::cancel(py, this.base())? && this.scheduled.get() {
             this.garbage.set(this.garbage.get() + 1);
