@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use ferrio_reactor::Pool;
 use ferrio_reactor::net::SockAddr;
 use ferrio_reactor::resolve::{self, AddrInfo, Query, ResolveError};
-use pyo3::exceptions::{PyOSError, PyTypeError};
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 
 use super::Loop;
@@ -29,7 +29,20 @@ fn pool() -> &'static Pool {
 enum Answer {
     Addresses(Result<Vec<AddrInfo>, ResolveError>),
     Names(Result<(String, String), ResolveError>),
+    /// A tuple that does not go with the address family: `OSError` with this text.
+    Unfit(&'static str),
 }
+
+/// A numeric address to be named, as `socket.getnameinfo` takes it apart.
+struct Numeric {
+    query: Query,
+    flow_info: u32,
+    scope_id: u32,
+    /// Given as `(host, port)`?
+    is_pair: bool,
+}
+
+const GREATEST_FLOW_INFO: u32 = 0xf_ffff;
 
 static GETADDRINFO: Params<6> = Params {
     function: "getaddrinfo",
@@ -160,7 +173,7 @@ fn audit(py: Python<'_>, host: &Own, port: &Own, query: &Query) -> PyRes<()> {
 }
 
 /// `(host, port[, flowinfo[, scope_id]])` with a numeric host, as `socket.getnameinfo` takes it.
-fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<(Query, u32, u32)> {
+fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<Numeric> {
     let Some(items) = address.tuple_items() else {
         let text = "getnameinfo() argument 1 must be a tuple";
         return Err(Raised::new::<PyTypeError>(py, text));
@@ -171,11 +184,18 @@ fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<(Query, u32, u32)> {
     }
     let host = items[0].bound(py).extract::<String>()?;
     let port = items[1].bound(py).extract::<i32>()? as u16; // CPython cuts it to 16 bits
+    // CPython cuts these to 32 bits.
     let extra = |index: usize| -> PyRes<u32> {
-        items
-            .get(index)
-            .map_or(Ok(0), |item| Ok(item.bound(py).extract::<u32>()?))
+        items.get(index).map_or(Ok(0), |item| {
+            let cut = item.bound(py).call_method1("__and__", (u32::MAX,))?;
+            Ok(cut.extract::<u32>()?)
+        })
     };
+    let (flow_info, scope_id) = (extra(2)?, extra(3)?);
+    if flow_info > GREATEST_FLOW_INFO {
+        let text = "getnameinfo(): flowinfo must be 0-1048575.";
+        return Err(Raised::new::<PyOverflowError>(py, text));
+    }
     let query = Query {
         host: Some(c_string(host.into_bytes())),
         service: Some(c_string(port.to_string().into_bytes())),
@@ -184,25 +204,33 @@ fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<(Query, u32, u32)> {
         protocol: 0,
         flags: resolve::AI_NUMERICHOST,
     };
-    Ok((query, extra(2)?, extra(3)?))
+    Ok(Numeric {
+        query,
+        flow_info,
+        scope_id,
+        is_pair: items.len() == 2,
+    })
 }
 
 pub(super) fn getnameinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
     let [address, flags] = args.bind(py, &GETNAMEINFO)?;
-    let (query, flow, scope) = numeric_query(py, address.expect("required"))?;
+    let numeric = numeric_query(py, address.expect("required"))?;
     let flags = number(py, flags)?;
     let future = Future::new_pending(py, this.base())?;
     let look_up = move || {
-        let mut found = match resolve::getaddrinfo(&query) {
+        let mut found = match resolve::getaddrinfo(&numeric.query) {
             Ok(found) => found,
             Err(error) => return Answer::Names(Err(error)),
         };
         let mut address = found.swap_remove(0).addr;
-        if let SockAddr::V6 {
-            flowinfo, scope_id, ..
-        } = &mut address
-        {
-            (*flowinfo, *scope_id) = (flow, scope);
+        match &mut address {
+            SockAddr::V6 {
+                flowinfo, scope_id, ..
+            } => (*flowinfo, *scope_id) = (numeric.flow_info, numeric.scope_id),
+            SockAddr::V4 { .. } if !numeric.is_pair => {
+                return Answer::Unfit("IPv4 sockaddr must be 2 tuple");
+            }
+            _ => {}
         }
         Answer::Names(resolve::getnameinfo(&address, flags))
     };
@@ -253,6 +281,7 @@ fn deliver(py: Python<'_>, future: &Own<Future>, answer: Answer) -> PyRes<()> {
             Own::tuple(py, &[Own::str(py, &host), Own::str(py, &service)])
         }
         Answer::Addresses(Err(error)) | Answer::Names(Err(error)) => Err(gaierror(py, &error)),
+        Answer::Unfit(text) => Err(Raised::new::<PyOSError>(py, text)),
     };
     match result {
         Ok(value) => Future::set_result(py, future, value),
