@@ -197,6 +197,26 @@ impl Engine {
         }
     }
 
+    /// Every `sock_*` call that waits.
+    pub fn operations(&self) -> Vec<SinkRef> {
+        let mut found = Vec::new();
+        self.sources.with(|sources| {
+            for (_, row) in sources.iter() {
+                if let Source::Watch { reader, writer } = &row.source {
+                    found.extend(
+                        [reader, writer].into_iter().flatten().filter_map(
+                            |watcher| match watcher {
+                                Watcher::Operation(sink) => Some(sink.clone()),
+                                Watcher::Handle { .. } => None,
+                            },
+                        ),
+                    );
+                }
+            }
+        });
+        found
+    }
+
     /// The descriptor that is watched under this object; the object may have been closed since.
     pub fn watched_as(&self, object: &Own) -> Option<RawFd> {
         let is_it = |watcher: &Option<Watcher>| match watcher {

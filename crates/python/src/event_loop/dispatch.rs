@@ -112,6 +112,12 @@ pub(super) fn sink_call(py: Python<'_>, sink: &SinkRef, call: SinkCall) -> PyRes
     }
 }
 
+/// The loop is closed under `sock_*` calls.
+pub(super) fn abandon(py: Python<'_>, calls: &[SinkRef]) -> PyRes<()> {
+    let mut calls = calls.iter();
+    calls.try_for_each(|call| sock::abandon(py, open::<SockOperation>(call)))
+}
+
 /// Sends what the last callback wrote.
 #[inline]
 pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {

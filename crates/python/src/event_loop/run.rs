@@ -232,7 +232,9 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     }
     signals::remove_all(py, this)?;
     signals::forget_wakeup_fd(py, this);
+    let calls = this.operations();
     this.shut();
+    dispatch::abandon(py, &calls)?;
     recycle::close(py);
     Ok(())
 }

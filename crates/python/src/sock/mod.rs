@@ -18,9 +18,10 @@ use pyo3::prelude::*;
 use crate::engine::{Direction, Engine, SinkRef, Watcher};
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
-    Args, Class, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
+    Args, Class, Immortal, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
 };
 use crate::future::Future;
+use crate::names;
 use crate::transport::socket::Socket;
 
 /// What is wanted of the socket.
@@ -85,6 +86,9 @@ pub struct SockOperation {
     fd: RawFd,
     wish: Wish,
     future: Slot<Future>,
+    /// While it waits, the socket object counts it among its files: `close()` takes effect when the call is over, so that
+    /// the kernel gives the number to nobody else.
+    holds_open: Cell<bool>,
 }
 
 static SOCK_OPERATION: TypeSlot = TypeSlot::new();
@@ -93,6 +97,7 @@ impl Class for SockOperation {
     const NAME: &'static CStr = c"ferrio._ferrio.SockOperation";
     const DOC: &'static CStr = c"A sock_* call in flight.";
     type Head = Plain;
+    const FINALIZER: bool = true;
 
     fn slot() -> &'static TypeSlot {
         &SOCK_OPERATION
@@ -109,6 +114,48 @@ impl Class for SockOperation {
         self.future.set(None);
         self.socket.set(None);
     }
+
+    fn wants_finalizer(&self) -> bool {
+        self.holds_open.get()
+    }
+
+    fn finalize(py: Python<'_>, this: &Own<Self>) {
+        if let Err(error) = let_close(py, this) {
+            error.write_unraisable(py, Some(this.as_any()));
+        }
+    }
+}
+
+/// Sees to it that the socket stays open, as uvloop does: `makefile()` counts the same way.
+fn hold_open(py: Python<'_>, this: &SockOperation) -> PyRes<()> {
+    static SOCKET: Immortal = Immortal::empty();
+    let import = || Ok(Own::from(py.import("socket")?.getattr("socket")?));
+    let Some(socket) = this.socket.get() else {
+        return Ok(());
+    };
+    // Others that only look like sockets know nothing of it.
+    if call::is_instance(py, &socket, SOCKET.get_or_init(py, import)?)? {
+        let count = call::attribute(py, &socket, &names::IO_REFS)?;
+        let count = count.bound(py).extract::<i64>()?;
+        call::set_attribute(py, &socket, &names::IO_REFS, &Own::int(py, count + 1)?)?;
+        this.holds_open.set(true);
+    }
+    Ok(())
+}
+
+/// The call is over: closes the socket if the program has tried to meanwhile.
+fn let_close(py: Python<'_>, this: &SockOperation) -> PyRes<()> {
+    match this.socket.get() {
+        Some(socket) if this.holds_open.replace(false) => {
+            call::method(py, &socket, &names::DECREF_SOCKETIOS, &[]).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The loop is closed: nobody waits for the call any more.
+pub fn abandon(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
+    let_close(py, this)
 }
 
 /// asyncio's checks of a socket: no TLS object, and in debug mode non-blocking.
@@ -147,6 +194,7 @@ pub fn begin(py: Python<'_>, engine: &Own<Engine>, socket: &Own, wish: Wish) -> 
             fd,
             wish,
             future: Slot::new(Some(future.clone())),
+            holds_open: Cell::new(false),
         },
     )?;
     match operation.attempt(py) {
@@ -168,6 +216,7 @@ fn watch(
     engine.check_no_transport(py, operation.fd)?;
     let watcher = Watcher::Operation(SinkRef(operation.as_any().clone()));
     drop(engine.watch(py, operation.fd, operation.wish.direction(), watcher)?);
+    hold_open(py, operation)?;
     let done = call::bound_function(
         py,
         operation,
@@ -190,7 +239,7 @@ fn unwatch(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
     {
         drop(engine.unwatch(py, this.fd, direction)?);
     }
-    Ok(())
+    let_close(py, this)
 }
 
 /// The descriptor is ready: tries again. Comes from `dispatch`.
