@@ -1,12 +1,116 @@
-"""TLS over ferrio's stream transports, spoken by asyncio's own `asyncio.sslproto`: its timeouts, its errors, its shutdown.
+"""TLS over ferrio's stream transports, spoken by asyncio's own `asyncio.sslproto`: its timeouts, its errors, its handshake.
 
-An `SSLProtocol` is the protocol of our transport and has a transport of its own for the program.
+A `TlsProtocol` is the protocol of our transport and has a transport of its own for the program.
 """
 
 import asyncio
 import functools
 import ssl
-from asyncio.sslproto import SSLProtocol
+from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState, _SSLProtocolTransport
+
+
+class TlsProtocol(SSLProtocol):
+    """asyncio's, with what `asyncio.Protocol` promises where asyncio's own falls short of it:
+
+    - after `close()` of the program's transport no more data is received; asyncio hands on what is there, or, while reading
+      is paused, fails with "application data after close notify" (bpo-39951);
+    - a program that awaits `start_tls` has its transport before the first data arrives;
+    - callbacks run in the connection's context, also those that come out of the program's own calls;
+    - a protocol with `get_buffer` and without `data_received` is a buffered one.
+    """
+
+    _closed_here = False
+
+    def _set_app_protocol(self, app_protocol):
+        super()._set_app_protocol(app_protocol)
+        if self._app_protocol_is_buffer or hasattr(app_protocol, "data_received"):
+            return
+        if hasattr(app_protocol, "get_buffer") and hasattr(app_protocol, "buffer_updated"):
+            self._app_protocol_get_buffer = app_protocol.get_buffer
+            self._app_protocol_buffer_updated = app_protocol.buffer_updated
+            self._app_protocol_is_buffer = True
+
+    @property
+    def _context(self):
+        """The context that callbacks run in; under TLS over TLS that of the connection below."""
+        return getattr(_connection_below(self), "_context", None)
+
+    def _on_handshake_complete(self, handshake_exc):
+        # The waiter's callbacks are ready by then, and come first.
+        self._do_read = self._read_soon
+        try:
+            super()._on_handshake_complete(handshake_exc)
+        finally:
+            del self._do_read
+
+    def _read_soon(self):
+        self._process_outgoing()
+        self._loop.call_soon(super()._do_read, context=self._context)
+
+    def _start_shutdown(self):
+        if self._state is SSLProtocolState.WRAPPED:
+            self._closed_here = True
+        super()._start_shutdown()
+
+    def _do_flush(self):
+        if self._closed_here and self._state is SSLProtocolState.FLUSHING:
+            try:
+                self._discard_incoming()
+                self._do_write()
+                self._control_ssl_reading()
+            except Exception as exc:
+                self._fatal_error(exc, "Fatal error on SSL protocol")
+                return
+            self._set_state(SSLProtocolState.SHUTDOWN)
+            self._do_shutdown()
+        else:
+            super()._do_flush()
+
+    def _do_shutdown(self):
+        if self._closed_here:
+            try:
+                self._discard_incoming()
+            except ssl.SSLError as exc:
+                self._on_shutdown_complete(exc)
+                return
+        super()._do_shutdown()
+
+    def _discard_incoming(self):
+        try:
+            while self._sslobj.read(self.max_size):
+                pass
+        except (*SSLAgainErrors, ssl.SSLZeroReturnError):
+            pass
+
+    def _resume_reading(self):
+        if self._app_reading_paused:
+            self._app_reading_paused = False
+            self._loop.call_soon(self._go_on_reading, context=self._context)
+
+    def _go_on_reading(self):
+        if self._state is SSLProtocolState.WRAPPED:
+            self._do_read()
+        elif self._state is SSLProtocolState.FLUSHING:
+            self._do_flush()
+        elif self._state is SSLProtocolState.SHUTDOWN:
+            self._do_shutdown()
+
+    def _control_app_writing(self):
+        size = self._outgoing.pending + self._write_buffer_size
+        paused = self._app_writing_paused
+        if size <= self._outgoing_low_water if paused else size >= self._outgoing_high_water:
+            judge = super()._control_app_writing
+            run = getattr(_connection_below(self), "_in_context", None)
+            judge() if run is None else run(judge)
+
+
+def _connection_below(protocol):
+    """The transport that TLS, or several layers of it, is spoken over."""
+    transport = protocol._transport
+    while isinstance(transport, _SSLProtocolTransport):
+        below = transport._ssl_protocol
+        transport = below._transport if below is not None else None
+    return transport
 
 
 def check_tls_arguments(context, server_hostname, handshake_timeout, shutdown_timeout):
@@ -36,7 +140,7 @@ def make_tls_protocol(loop, protocol, context, waiter, server_side, server_hostn
     if isinstance(context, bool):
         context = None
     handshake_timeout, shutdown_timeout = timeouts
-    return SSLProtocol(
+    return TlsProtocol(
         loop,
         protocol,
         context,

@@ -38,6 +38,17 @@ pub fn enter(py: Python<'_>, context: &Own) -> PyRes<()> {
     }
 }
 
+/// `run`, or a plain call where the context is entered already.
+pub fn run_or_stay<R>(py: Python<'_>, context: &Own, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
+    match enter(py, context) {
+        Ok(()) => leave_after(py, context, f()),
+        Err(entered) => {
+            entered.clear(py);
+            f()
+        }
+    }
+}
+
 /// Leaves the context entered last.
 #[inline]
 pub fn exit(py: Python<'_>, context: &Own) -> PyRes<()> {
@@ -54,7 +65,12 @@ pub fn exit(py: Python<'_>, context: &Own) -> PyRes<()> {
 #[inline]
 pub fn run<R>(py: Python<'_>, context: &Own, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
     enter(py, context)?;
-    match f() {
+    leave_after(py, context, f())
+}
+
+#[inline]
+fn leave_after<R>(py: Python<'_>, context: &Own, done: PyRes<R>) -> PyRes<R> {
+    match done {
         Ok(result) => exit(py, context).map(|()| result),
         Err(error) => {
             // `PyContext_Exit` must not be called with an error set where it could raise its own.

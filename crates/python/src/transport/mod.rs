@@ -39,6 +39,15 @@ fn in_context<R>(py: Python<'_>, context: &Slot, f: impl FnOnce() -> PyRes<R>) -
     }
 }
 
+/// The same for a callback that comes out of the program's own call, so in any context, which may be the transport's already.
+/// asyncio stays in the caller's: what a protocol sees would depend on who has written.
+fn in_own_context<R>(py: Python<'_>, context: &Slot, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
+    match context.get() {
+        Some(context) => context::run_or_stay(py, &context, f),
+        None => f(),
+    }
+}
+
 /// Is there an end of a callback at which bytes can be flushed? Outside of a run they are sent at once.
 #[inline]
 fn is_running(engine: &Slot<Engine>) -> bool {

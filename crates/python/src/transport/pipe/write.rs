@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use ferrio_core::conn::{Action, Conn};
 use ferrio_core::flow::Flow;
 use ferrio_reactor::Interest;
-use pyo3::exceptions::{PyBrokenPipeError, PyOSError};
+use pyo3::exceptions::{PyBrokenPipeError, PyNotImplementedError, PyOSError};
 use pyo3::prelude::*;
 
 use super::PipeTransport;
@@ -19,8 +19,8 @@ use crate::ffi::{
 };
 use crate::future::{Future, asyncio_class};
 use crate::names;
-use crate::transport::is_running;
 use crate::transport::outgoing::{LIMITS, Outgoing, Sent, limits_object, payload};
+use crate::transport::{in_own_context, is_running};
 
 /// The writing end of a pipe.
 #[repr(C)]
@@ -152,10 +152,11 @@ fn write_lines(py: Python<'_>, this: &Own<WritePipeTransport>, lines: &Own) -> P
 fn tell(py: Python<'_>, this: &Own<WritePipeTransport>, flow: Flow) -> PyRes<()> {
     match flow {
         Flow::Steady => Ok(()),
-        // In the context of whoever has written, which may be the transport's already.
         Flow::Pause => {
-            let done = this.protocol.call(py, &names::PAUSE_WRITING, &[]);
-            PipeTransport::survive(py, this.base(), done.map(drop), &names::PAUSE_WRITING)
+            let done = in_own_context(py, &this.context, || {
+                this.protocol.call(py, &names::PAUSE_WRITING, &[]).map(drop)
+            });
+            PipeTransport::survive(py, this.base(), done, &names::PAUSE_WRITING)
         }
         Flow::Resume => PipeTransport::tell(py, this.base(), &names::RESUME_WRITING, &[]),
     }
@@ -259,8 +260,29 @@ fn get_write_buffer_size(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRe
     Ok(this.outgoing.len_bytes() as i64)
 }
 
+/// asyncio's has the methods of every transport; those that make no sense raise as the abstract class's do.
+#[cold]
+fn no_reading(py: Python<'_>, _: &Own<WritePipeTransport>) -> PyRes<()> {
+    Err(Raised::new::<PyNotImplementedError>(py, ""))
+}
+
 fn methods() -> Vec<Method<WritePipeTransport>> {
     vec![
+        Method::noargs(
+            c"is_reading",
+            c"is_reading($self, /)\n--\n\nRaises NotImplementedError.",
+            no_reading,
+        ),
+        Method::noargs(
+            c"pause_reading",
+            c"pause_reading($self, /)\n--\n\nRaises NotImplementedError.",
+            no_reading,
+        ),
+        Method::noargs(
+            c"resume_reading",
+            c"resume_reading($self, /)\n--\n\nRaises NotImplementedError.",
+            no_reading,
+        ),
         Method::one(
             c"write",
             c"write($self, data, /)\n--\n\nQueue bytes; they are sent when the callback returns, or earlier. Never blocks.",

@@ -4,9 +4,10 @@ use ferrio_core::conn::Conn;
 use pyo3::prelude::*;
 
 use super::{StreamTransport, close, engine_of, extra, file, loss, write};
-use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, TypeBuilder};
+use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, TypeBuilder, call};
 use crate::future::asyncio_class;
 use crate::names;
+use crate::transport::in_own_context;
 use crate::transport::outgoing::{LIMITS, limits_object};
 
 static GET_EXTRA_INFO: Params<2> = Params {
@@ -203,6 +204,13 @@ fn living() -> Vec<Method<StreamTransport>> {
             c"get_extra_info($self, /, name, default=None)\n--\n\n'socket', 'peername', 'sockname', or what the maker added.",
             get_extra_info,
         ),
+        Method::one(
+            c"_in_context",
+            c"_in_context($self, callback, /)\n--\n\nCall it as the protocol's callbacks are, from wherever.",
+            |py, this: &Own<StreamTransport>, callback: &Own| {
+                in_own_context(py, &this.context, || call::call0(py, callback))
+            },
+        ),
         Method::one(c"_force_close", c"_force_close($self, exc, /)\n--\n\n", force_close),
         Method::args(
             c"_fatal_error",
@@ -268,6 +276,10 @@ fn properties() -> Vec<Property<StreamTransport>> {
         Property::get(c"_sendfile_compatible", sendfile_mode),
         Property::get(c"_protocol_paused", |_, this: &Own<StreamTransport>| {
             this.outgoing.is_paused()
+        }),
+        // `_tls.py` schedules the protocol's callbacks.
+        Property::get(c"_context", |_, this: &Own<StreamTransport>| {
+            this.context.get()
         }),
         // CPython's and uvloop's own tests look at it.
         Property::get(c"_paused", |_, this: &Own<StreamTransport>| {

@@ -13,8 +13,8 @@ use crate::engine::SinkRef;
 use crate::error;
 use crate::ffi::{Name, Own, PyRes, Raised, exception};
 use crate::names;
-use crate::transport::is_running;
 use crate::transport::outgoing::{Sent, payload};
+use crate::transport::{in_own_context, is_running};
 
 /// `write(data)`.
 #[inline]
@@ -93,17 +93,15 @@ pub(super) fn judge(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     tell(py, this, this.outgoing.after_write())
 }
 
-/// A pause comes out of the caller's own `write`, so in the caller's context, which may be the transport's already.
 fn tell(py: Python<'_>, this: &Own<StreamTransport>, flow: Flow) -> PyRes<()> {
-    let call = |name| this.protocol.call(py, name, &[]).map(drop);
-    let (name, done): (&'static Name, _) = match flow {
+    let name: &'static Name = match flow {
         Flow::Steady => return Ok(()),
-        Flow::Pause => (&names::PAUSE_WRITING, call(&names::PAUSE_WRITING)),
-        Flow::Resume => {
-            let done = this.in_context(py, || call(&names::RESUME_WRITING));
-            (&names::RESUME_WRITING, done)
-        }
+        Flow::Pause => &names::PAUSE_WRITING,
+        Flow::Resume => &names::RESUME_WRITING,
     };
+    let done = in_own_context(py, &this.context, || {
+        this.protocol.call(py, name, &[]).map(drop)
+    });
     match done {
         Err(error) if !error.leaves_the_loop(py) => {
             let exception = error.take(py);
