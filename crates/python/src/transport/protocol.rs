@@ -22,7 +22,12 @@ fn is_buffered(py: Python<'_>, protocol: &Own) -> PyRes<bool> {
                 .getattr("BufferedProtocol")?,
         ))
     };
-    call::is_instance(py, protocol, BUFFERED.get_or_init(py, import)?)
+    if call::is_instance(py, protocol, BUFFERED.get_or_init(py, import)?)? {
+        return Ok(true);
+    }
+    // asyncio goes by the class alone and would miss `data_received` here; uvloop takes what has the methods.
+    let has = |name| call::optional_attribute(py, protocol, name).map(|found| found.is_some());
+    Ok(!has(&names::DATA_RECEIVED)? && has(&names::GET_BUFFER)? && has(&names::BUFFER_UPDATED)?)
 }
 
 impl Protocol {

@@ -43,6 +43,16 @@ pub use python::make_types;
 /// Counted for each datagram that waits, beside its bytes: since 3.13, where empty ones are sent.
 const HEADER: usize = if cfg!(Py_3_13) { 8 } else { 0 };
 
+/// Does the kernel know where to send to?
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Peer {
+    None,
+    /// The other half of a unix `socketpair`. For asyncio that is none, so an address may be given; without one asyncio's
+    /// `sendto` ends the endpoint with a TypeError.
+    Nameless,
+    Named,
+}
+
 /// An endpoint. `Start` → receiving and sending → `connection_lost`, once.
 pub struct DatagramTransport {
     engine: Slot<Engine>,
@@ -53,8 +63,7 @@ pub struct DatagramTransport {
     /// What `fd` was, for `repr`.
     number: RawFd,
     family: Family,
-    /// Does the kernel know where to send to?
-    connected: bool,
+    peer: Peer,
     /// `remote_addr`: the only address that may be given to `sendto`.
     remote: Slot,
     key: Cell<Option<Key>>,
@@ -147,7 +156,7 @@ pub fn start(
     engine.check_no_transport(py, fd)?;
     let callbacks = Protocol::default();
     callbacks.set(py, protocol)?;
-    let (extra, connected) = python::make_extra(py, socket)?;
+    let (extra, peer) = python::make_extra(py, socket)?;
     let transport = Own::alloc(
         py,
         DatagramTransport {
@@ -156,7 +165,7 @@ pub fn start(
             fd: Cell::new(fd),
             number: fd,
             family: Family::of(fd),
-            connected,
+            peer,
             remote: Slot::new(remote),
             key: Cell::new(None),
             conn: Cell::new(Conn::new()),

@@ -5,14 +5,14 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{DatagramTransport, close, force, send};
+use super::{DatagramTransport, Peer, close, force, send};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
 use crate::future::asyncio_class;
 use crate::names;
 use crate::transport::outgoing::{self, LIMITS, limits_object};
 
-/// The dict behind `get_extra_info`, and whether the socket has a peer.
-pub(super) fn make_extra(py: Python<'_>, socket: &Own) -> PyRes<(Own, bool)> {
+/// The dict behind `get_extra_info`, and what is known of the socket's peer.
+pub(super) fn make_extra(py: Python<'_>, socket: &Own) -> PyRes<(Own, Peer)> {
     let address = |method: &str| match socket.bound(py).call_method0(method) {
         Ok(address) => Ok(Some(address)),
         Err(error) if error.is_instance_of::<PyOSError>(py) => Ok(None),
@@ -21,15 +21,16 @@ pub(super) fn make_extra(py: Python<'_>, socket: &Own) -> PyRes<(Own, bool)> {
     let class = py.import("asyncio.trsock")?.getattr("TransportSocket")?;
     let (sockname, peername) = (address("getsockname")?, address("getpeername")?);
     // asyncio asks for truth: an unnamed unix peer, '', is none.
-    let connected = match &peername {
-        Some(peername) => peername.is_truthy()?,
-        None => false,
+    let peer = match &peername {
+        Some(peername) if peername.is_truthy()? => Peer::Named,
+        Some(_) => Peer::Nameless,
+        None => Peer::None,
     };
     let extra = PyDict::new(py);
     extra.set_item("socket", class.call1((socket.bound(py),))?)?;
     extra.set_item("sockname", sockname)?;
     extra.set_item("peername", peername)?;
-    Ok((Own::from(extra.into_any()), connected))
+    Ok((Own::from(extra.into_any()), peer))
 }
 
 static GET_EXTRA_INFO: Params<2> = Params {

@@ -9,11 +9,12 @@ use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError, PyValue
 use pyo3::prelude::*;
 
 use super::address::Family;
-use super::{DatagramTransport, fatal, lose};
+use super::{DatagramTransport, Peer, fatal, lose};
 use crate::error;
 use crate::ffi::buffer::{self, Payload};
 use crate::ffi::{Own, PyRes, Raised, call};
 use crate::names;
+use crate::transport::in_own_context;
 use crate::transport::outgoing::{count_dropped, payload};
 
 /// Until 3.12 asyncio swallows an empty datagram.
@@ -102,12 +103,14 @@ fn wait(py: Python<'_>, this: &Own<DatagramTransport>, datagram: Datagram) -> Py
     judge(py, this)
 }
 
-/// Datagrams wait, or the limits have changed: should the program pause? Called by the program, so in its context.
+/// Datagrams wait, or the limits have changed: should the program pause?
 pub(super) fn judge(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
     if flow(this, Watermarks::after_write) != Flow::Pause {
         return Ok(());
     }
-    let told = this.protocol.call(py, &names::PAUSE_WRITING, &[]).map(drop);
+    let told = in_own_context(py, &this.context, || {
+        this.protocol.call(py, &names::PAUSE_WRITING, &[]).map(drop)
+    });
     survive(py, this, told, "protocol.pause_writing() failed")
 }
 
@@ -181,7 +184,8 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<
 fn attempt(py: Python<'_>, this: &Own<DatagramTransport>, datagram: &Datagram) -> PyRes<Attempt> {
     let (fd, data) = (this.fd.get(), datagram.data.as_ref());
     let sent = match &datagram.to {
-        _ if this.connected => Some(net::send(fd, data)),
+        _ if this.peer == Peer::Named => Some(net::send(fd, data)),
+        None if this.peer == Peer::Nameless => Some(net::send(fd, data)),
         Some(to) if this.family != Family::Other => {
             let send = |raw: &net::RawAddr| net::send_to(fd, data, raw);
             // An answer goes where the question came from.
