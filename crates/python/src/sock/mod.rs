@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use crate::engine::{Direction, Engine, SinkRef, Watcher};
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
-    Args, Class, Immortal, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
+    Args, Class, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
 };
 use crate::future::Future;
 use crate::names;
@@ -126,18 +126,17 @@ impl Class for SockOperation {
     }
 }
 
-/// Sees to it that the socket stays open, as uvloop does: `makefile()` counts the same way.
+/// Sees to it that the socket stays open, as uvloop does: `makefile()` counts the same way. What only looks like a socket
+/// counts nothing.
 fn hold_open(py: Python<'_>, this: &SockOperation) -> PyRes<()> {
-    static SOCKET: Immortal = Immortal::empty();
-    let import = || Ok(Own::from(py.import("socket")?.getattr("socket")?));
     let Some(socket) = this.socket.get() else {
         return Ok(());
     };
-    // Others that only look like sockets know nothing of it.
-    if call::is_instance(py, &socket, SOCKET.get_or_init(py, import)?)? {
-        let count = call::attribute(py, &socket, &names::IO_REFS)?;
-        let count = count.bound(py).extract::<i64>()?;
-        call::set_attribute(py, &socket, &names::IO_REFS, &Own::int(py, count + 1)?)?;
+    let count = call::optional_attribute(py, &socket, &names::IO_REFS)?;
+    let count = count.and_then(|count| count.bound(py).extract::<i64>().ok());
+    if let Some(count) = count {
+        let more = Own::int(py, count + 1)?;
+        call::set_attribute(py, &socket, &names::IO_REFS, &more)?;
         this.holds_open.set(true);
     }
     Ok(())
