@@ -6,7 +6,6 @@ asked the closed socket for its number and said "Invalid file descriptor: -1".
 
 import gc
 import socket
-import warnings
 import weakref
 
 import pytest
@@ -52,8 +51,6 @@ def test_another_closed_socket_is_not_it(loop, direction, pair):
 # In debug mode the warning that it is unclosed would be kept by pytest, and with it the socket.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_watched_socket_stays_alive(loop, direction):
-    # Who records "unclosed socket" keeps the socket.
-    warnings.simplefilter("ignore", ResourceWarning)
     one, two = socket.socketpair()
     with two:
         died = weakref.ref(one, lambda _: seen.append("died"))
