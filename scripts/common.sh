@@ -8,6 +8,13 @@ say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 in_ci() { [ "${CI:-}" = true ]; }
 
+# Two steps of test.sh may want to install into one environment at the same time.
+install_into() {
+    local venv=$1
+    shift
+    flock "$venv" "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
 runs_as() { [ "$("$2" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$1" ]; }
 
 find_python() {

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
-# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|conformance VERSION|seeds VERSION|ecosystem VERSION]...
+# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|conformance VERSION|uvloop VERSION|seeds VERSION
+#     |ecosystem VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
-# the extension, its behaviour tests, CPython's own tests, the learners' programs and real libraries with their servers; after
-# the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints comes in one piece when it ends.
+# the extension, its behaviour tests, CPython's own tests (on 3.13 uvloop's too), the learners' programs and real libraries with
+# their servers; after the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
 set -euo pipefail
@@ -47,6 +48,11 @@ conformance() {
     ".venv-$1/bin/python" tests/conformance/run.py
 }
 
+uvloop() {
+    say "uvloop's own tests on ferrio, CPython $1"
+    scripts/uvloop-suite.sh "$1"
+}
+
 seeds() {
     say "examples and learners' programs under python -m ferrio, CPython $1"
     ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples benches/tests
@@ -54,7 +60,7 @@ seeds() {
 
 ecosystem() {
     say "real libraries and servers on ferrio and on asyncio, CPython $1"
-    ".venv-$1/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements/ecosystem.txt
+    install_into ".venv-$1" -r requirements/ecosystem.txt
     ".venv-$1/bin/python" -m pytest -q tests/ecosystem
 }
 
@@ -74,8 +80,10 @@ everything() {
     for version in ${FERRIO_PYTHONS:-3.14 3.13 3.12 3.11}; do
         there_is "$version" || continue
         # With all that is installed: a step must not find a package, a plugin of pytest even, half installed by another step.
-        timed scripts/build.sh "$version" dev test ecosystem
+        timed scripts/build.sh "$version" dev test ecosystem uvloop-suite
         steps+=("behaviour $version" "conformance $version" "seeds $version" "ecosystem $version")
+        # Slow for what it adds: one version is enough.
+        [ "$version" != 3.13 ] || steps+=("uvloop 3.13")
     done
     [ ${#steps[@]} -gt 0 ] || fail "no CPython to test with"
     printf '%s\n' "${steps[@]}" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/test.sh in_one_piece
@@ -97,7 +105,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
         in_one_piece) shift; in_one_piece "$@"; exit ;;
-        python | behaviour | conformance | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        python | behaviour | conformance | uvloop | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done
