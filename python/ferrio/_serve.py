@@ -178,7 +178,12 @@ class Serving:
         if start_serving:
             server._start_serving()
             # asyncio gives accepted connections one turn of the loop here.
-            await asyncio.sleep(0)
+            try:
+                await asyncio.sleep(0)
+            except BaseException:
+                # Cancelled: nobody would ever close it. asyncio lets it listen for as long as the loop lives.
+                server.close()
+                raise
         return server
 
     async def create_unix_server(
