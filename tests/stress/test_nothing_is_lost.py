@@ -6,6 +6,7 @@ a failure. FERRIO_STRESS_SHARE (default 1) shortens every count: CI runs a hundr
 whole. FERRIO_ONLY_STOCK=1 leaves ferrio out.
 """
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -21,6 +22,25 @@ ONLY_STOCK = os.environ.get("FERRIO_ONLY_STOCK") == "1"
 
 # Interpreter flags and environment.
 MODES = {"plain": ([], {}), "dev": (["-X", "dev"], {}), "debug": ([], {"PYTHONASYNCIODEBUG": "1"})}
+
+
+#: Operations of programs/cancelled.py after which stock asyncio has something left.
+STOCK_LEAVES = {
+    "create_server": "a server that listens for as long as the loop lives",
+    "create_connection_staggered": "the winner's socket, until it is collected",
+    "sock_accept": "a reader that accepts once more and sets the result of the cancelled future",
+}
+
+
+def _operations():
+    spec = importlib.util.spec_from_file_location("cancelled", PROGRAMS / "cancelled.py")
+    cancelled = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(PROGRAMS))
+    try:
+        spec.loader.exec_module(cancelled)
+    finally:
+        sys.path.remove(str(PROGRAMS))
+    return list(cancelled.OPERATIONS)
 
 
 @pytest.fixture(params=["asyncio"] if ONLY_STOCK else ["asyncio", "ferrio"])
@@ -80,3 +100,12 @@ def test_accepting_without_descriptors(stress):
 @pytest.mark.parametrize("kind", ["tcp", "unix", "tls"])
 def test_a_gigabyte_to_a_slow_reader(stress, kind):
     stress("slow_reader", kind, share(1000, 20))
+
+
+@pytest.mark.parametrize("operation", _operations())
+def test_cancelled_at_every_point(stress, module, operation):
+    """Always in full: it is a few milliseconds for each point."""
+    if module == "asyncio" and operation in STOCK_LEAVES:
+        pytest.skip(f"stock asyncio leaves {STOCK_LEAVES[operation]}")
+    points = stress("cancelled", operation)
+    assert points["turns"] >= 1
