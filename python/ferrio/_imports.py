@@ -74,4 +74,6 @@ class _Loader:
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        self._then(module)
+        # The watch may have ended meanwhile: in another thread, or before a module that is loaded late.
+        if _watched.get(module.__name__) is self._then:
+            self._then(module)

@@ -2,8 +2,8 @@
 
 Found in review: a class derived from `asyncio.SelectorEventLoop` and an abstract class was a conflict of metaclasses, the name
 could not be pickled, and arguments that asyncio's class refuses made a loop. A finder without `find_spec` broke the import of
-multiprocessing; one that asks all finders let children install ferrio twice; and the end of a run in one thread let an import
-in another thread pass over a finder.
+multiprocessing; one that asks all finders let children install ferrio twice; the end of a run in one thread let an import in
+another thread pass over a finder; and multiprocessing, loaded when a run had ended that it was looked for in, passed ferrio on.
 """
 
 import functools
@@ -162,5 +162,22 @@ def test_a_run_ends_while_another_thread_imports(flavour, script):
         ended.set()
         importer.join()
         assert found
+        """
+    )
+
+
+def test_a_module_that_is_loaded_when_the_run_has_ended(flavour, script):
+    script(
+        f"""
+        import importlib.util
+        from {flavour.name} import run
+
+        async def main():
+            return importlib.util.find_spec("multiprocessing.util")
+
+        spec = run(main())
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        assert module.spawnv_passfds.__module__ == "multiprocessing.util"
         """
     )
