@@ -42,6 +42,8 @@ class TlsProtocol(SSLProtocol):
             super()._on_handshake_complete(handshake_exc)
         finally:
             del self._do_read
+            # The error's traceback holds this frame: no cycle that keeps the transport (gh-159049).
+            handshake_exc = None
 
     def _read_soon(self):
         self._process_outgoing()
