@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
-# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|conformance VERSION|uvloop VERSION|seeds VERSION
-#     |ecosystem VERSION]...
+# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|stress VERSION|conformance VERSION|uvloop VERSION
+#     |seeds VERSION|ecosystem VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
-# the extension, its behaviour tests, CPython's own tests (on 3.13 uvloop's too), the learners' programs and real libraries with
-# their servers; after the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints comes in one piece when it ends.
+# the extension, its behaviour tests, CPython's own tests, the learners' programs and real libraries with their servers; on 3.13
+# also uvloop's own tests and the stress. After the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints
+# comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
 set -euo pipefail
@@ -38,9 +39,14 @@ python() {
 
 behaviour() {
     say "behaviour tests on CPython $1"
-    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/regressions tests/typing tests/stress
+    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/regressions tests/typing tests/stress/test_nothing_grows.py
     say "the same in debug mode"
     PYTHONASYNCIODEBUG=1 ".venv-$1/bin/python" -X dev -m pytest -q tests/behaviour tests/regressions -k "ferrio and not asyncio"
+}
+
+stress() {
+    say "stress: nothing is lost, CPython $1"
+    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/stress/test_nothing_is_lost.py
 }
 
 conformance() {
@@ -82,8 +88,8 @@ everything() {
         # With all that is installed: a step must not find a package, a plugin of pytest even, half installed by another step.
         timed scripts/build.sh "$version" dev test ecosystem uvloop-suite
         steps+=("behaviour $version" "conformance $version" "seeds $version" "ecosystem $version")
-        # Slow for what it adds: one version is enough.
-        [ "$version" != 3.13 ] || steps+=("uvloop 3.13")
+        # Slow for what they add: one version is enough.
+        [ "$version" != 3.13 ] || steps+=("uvloop 3.13" "stress 3.13")
     done
     [ ${#steps[@]} -gt 0 ] || fail "no CPython to test with"
     printf '%s\n' "${steps[@]}" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/test.sh in_one_piece
@@ -105,7 +111,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
         in_one_piece) shift; in_one_piece "$@"; exit ;;
-        python | behaviour | conformance | uvloop | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        python | behaviour | stress | conformance | uvloop | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done

@@ -18,7 +18,7 @@ import books
 EACH_TURN = 60
 OPERATIONS = {}
 #: Operations that begin with a look-up, whose thread goes on when they are cancelled.
-LOOKS_UP = ("getaddrinfo", "create_connection", "create_server", "create_datagram_endpoint")
+LOOKS_UP = ("getaddrinfo", "sock_connect", "create_connection", "create_server", "create_datagram_endpoint")
 
 
 def operation(function):
