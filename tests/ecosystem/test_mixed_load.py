@@ -8,6 +8,9 @@ import os
 import pathlib
 import platform
 import subprocess
+import sys
+
+import pytest
 
 SECONDS = float(os.environ.get("FERRIO_SOAK_SECONDS", "5"))
 OUT = os.environ.get("FERRIO_SOAK_OUT")
@@ -25,6 +28,7 @@ def machine():
     return {"commit": commit, "python": platform.python_version(), "kernel": platform.release(), "cpus": os.cpu_count()}
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="redis-py times out under this load on CPython 3.11, on asyncio too")
 def test_nothing_grows(on_one, tmp_path, redis_server, certificates):
     samples = tmp_path / "samples"
     printed = on_one("mixed_load.py", redis_server.port, certificates.ca, certificates.server, SECONDS, SAMPLES=str(samples))
