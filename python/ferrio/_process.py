@@ -99,6 +99,7 @@ class ProcessTransport(asyncio.SubprocessTransport):
         for name, *arguments in self._untold:
             self._tell(name, *arguments)
         self._untold.clear()
+        self._finish_if_over()
         # connection_made() comes before whoever started the child goes on.
         await asyncio.sleep(0)
 
@@ -147,7 +148,8 @@ class ProcessTransport(asyncio.SubprocessTransport):
         self._finish_if_over()
 
     def _finish_if_over(self):
-        over = all(pipe.disconnected for pipe in self._pipes.values())
+        # Not before every pipe has its transport: a quick child ends while they are made.
+        over = self._connected and all(pipe.disconnected for pipe in self._pipes.values())
         if over and self._returncode is not None:
             self._tell("connection_lost", None)
 
