@@ -1,7 +1,7 @@
 """`subprocess_exec` and `subprocess_shell`: child processes whose pipes and end the loop waits for.
 
-The child is started by `subprocess.Popen`, whose keywords it takes; its end is told by a pidfd in the loop's poller, or by a
-waiting thread where the kernel has none. Pipe transports are native.
+The child is started by a `subprocess.Popen` that does not wait for its `exec` (`_popen.py`); its end is told by a pidfd in the
+loop's poller, or by a waiting thread where the kernel has none. Pipe transports are native.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import subprocess
 import threading
 import warnings
 from asyncio.log import logger
+
+from . import _popen
 
 _MUST_BE = {
     "universal_newlines": False,
@@ -83,6 +85,35 @@ class ProcessTransport(asyncio.SubprocessTransport):
             self.close()
         self._close_pidfd()
 
+    async def _until_it_runs(self):
+        """Wait until the program runs. Raises what `subprocess.Popen` raises if it cannot."""
+        popen = self._proc
+        if not isinstance(popen, _popen.Popen):
+            return
+        data = bytearray()
+        try:
+            while True:
+                await self._readable(popen._errors)
+                part = os.read(popen._errors, 50_000)
+                if not part:
+                    break
+                data += part
+        finally:
+            os.close(popen._errors)
+        popen.over()
+        if data:
+            # It exits at once.
+            await self._wait()
+            raise popen.error(data)
+
+    async def _readable(self, fd):
+        waiter = self._loop.create_future()
+        self._loop.add_reader(fd, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            self._loop.remove_reader(fd)
+
     async def _connect_pipes(self):
         """Wait until every pipe has its transport, then tell the protocol of the child."""
         popen = self._proc
@@ -139,6 +170,8 @@ class ProcessTransport(asyncio.SubprocessTransport):
         if self._loop.get_debug():
             logger.info("%r exited with return code %r", self, returncode)
         self._returncode = self._proc.returncode = returncode
+        if isinstance(self._proc, _popen.Popen):
+            self._proc.over()
         self._tell("process_exited")
         # Not when the pipes are closed: a grandchild may hold them for ever.
         for waiter in self._exit_waiters:
@@ -224,6 +257,11 @@ class ProcessTransport(asyncio.SubprocessTransport):
         self.send_signal(signal.SIGKILL)
 
 
+def _wake(waiter):
+    if not waiter.done():
+        waiter.set_result(None)
+
+
 def _wait_in_thread(loop, transport):
     returncode = _wait_for(transport._proc)
     try:
@@ -307,10 +345,11 @@ class Spawning:
 
     async def _spawn(self, protocol_factory, command, **kwargs):
         protocol = protocol_factory()
-        popen = subprocess.Popen(command, bufsize=0, **kwargs)
+        popen = _popen.start(self, command, bufsize=0, **kwargs)
         transport = ProcessTransport(self, protocol, popen)
         transport._watch_exit()
         try:
+            await transport._until_it_runs()
             await transport._connect_pipes()
         except BaseException:
             transport.close()

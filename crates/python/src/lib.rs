@@ -47,6 +47,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     transport::listener::make_types(py)?;
     transport::pipe::make_types(py)?;
     transport::udp::make_types(py)?;
+    transport::process::make_types(py)?;
     sock::make_types(py)?;
     event_loop::make_types(py)
 }

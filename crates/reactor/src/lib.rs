@@ -1,4 +1,4 @@
-//! ROOM    what the kernel offers: readiness, clock, wake-up, signals, sockets, name look-up, threads
+//! ROOM    what the kernel offers: readiness, clock, wake-up, signals, sockets, name look-up, threads, children
 //! KNOWS   libc, std                     NEVER   Python, protocol states, callbacks of a loop
 //! IN      file descriptors, deadlines   OUT     plain data: `Event`, `SockAddr`, `io::Result`
 //! PROOF   `tests/`, one file per promise; unit tests beside what only they can reach
@@ -16,6 +16,7 @@ pub mod poller;
 pub mod pool;
 pub mod resolve;
 pub mod signal;
+pub mod spawn;
 mod sys;
 pub mod waker;
 

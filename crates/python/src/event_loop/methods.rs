@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use super::{Loop, calls, dispatch, resolve, run, signals, spawn, transports, watchers};
 use crate::ffi::{Method, Own, Property, PyRes, Raised};
+use crate::transport::process;
 
 pub(super) fn methods() -> Vec<Method<Loop>> {
     let mut methods = running();
@@ -190,6 +191,11 @@ fn transports() -> Vec<Method<Loop>> {
             c"_make_write_pipe_transport",
             c"_make_write_pipe_transport($self, pipe, protocol, waiter, watches_peer)\n--\n\nA transport over the writing end of a pipe.",
             transports::make_write_pipe_transport,
+        ),
+        Method::one(
+            c"_start_program",
+            c"_start_program($self, program, /)\n--\n\nStart a child without waiting for its exec; None where that cannot be done.",
+            |py, _: &Own<Loop>, program: &Own| process::start(py, program),
         ),
         Method::args(
             c"_make_datagram_transport",

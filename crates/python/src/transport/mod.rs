@@ -1,5 +1,5 @@
-//! ROOM    floor 4: stream, datagram and pipe transports, listeners
-//! KNOWS   floors 0–3, core::{conn, datagrams, flow, write_queue}, reactor::net    NEVER   the event loop's class
+//! ROOM    floor 4: stream, datagram and pipe transports, listeners, starting children
+//! KNOWS   floors 0–3, core::{conn, datagrams, flow, write_queue}, reactor::{net, spawn}    NEVER   the event loop's class
 //! IN      readiness from `dispatch`, calls from Python                 OUT     protocol callbacks, bytes to the kernel
 //! PROOF   tests/behaviour/network, CPython's test_streams, test_buffered_proto
 //! START   `stream/mod.rs`, then `stream/read.rs` and `stream/write.rs`
@@ -17,6 +17,7 @@ pub mod file;
 pub mod listener;
 mod outgoing;
 pub mod pipe;
+pub mod process;
 pub mod protocol;
 pub mod socket;
 pub mod stream;
