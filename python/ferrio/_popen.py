@@ -98,12 +98,17 @@ class Popen(_STOCK):
         if not issubclass(kind, OSError):
             return kind(text)
         number = int(number, 16)
+        before_exec = text.startswith("noexec")
         filename = self._executable
-        if text.startswith("noexec"):
+        if before_exec:
             # Before 3.13 chdir(2) is not told apart from what else comes before `exec`.
             filename = self._cwd if text == "noexec:chdir" or sys.version_info < (3, 13) else None
-        text = os.strerror(number) if number else text
-        return kind(number, text) if filename is None else kind(number, text, filename)
+        if number:
+            text = os.strerror(number)
+        elif before_exec:
+            text = ""
+        without = filename is None and sys.version_info >= (3, 13)
+        return kind(number, text) if without else kind(number, text, filename)
 
 
 #: Whose child is being started in this thread.
@@ -121,7 +126,7 @@ _execute_child = types.FunctionType(
 
 def start(loop, command, **kwargs):
     """A `subprocess.Popen` for the command, on whose `exec` nobody has waited if it is one of ours."""
-    if subprocess.Popen is not _STOCK or _STOCK._execute_child is not _EXECUTE_CHILD or not subprocess._USE_VFORK:
+    if subprocess.Popen is not _STOCK or _STOCK._execute_child is not _EXECUTE_CHILD or not getattr(subprocess, "_USE_VFORK", True):
         # Somebody has put something in its place, or has told it to do without.
         return subprocess.Popen(command, **kwargs)
     popen = Popen.__new__(Popen)

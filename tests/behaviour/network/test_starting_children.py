@@ -22,7 +22,8 @@ status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read()
 print(json.dumps({
     "argv": sys.argv[1:],
     "cwd": os.getcwd(),
-    "environment": dict(os.environ),
+    # Without what readline puts into C's environment, of which posix_spawn in Popen does not know.
+    "environment": {k: v for k, v in os.environ.items() if k not in ("LINES", "COLUMNS")},
     "umask": status["Umask"],
     # Without 32 and 33, which are the C library's own.
     "signals": [int(status[name], 16) & ~(3 << 31) for name in ("SigBlk", "SigIgn", "SigCgt")],
