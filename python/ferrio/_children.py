@@ -7,7 +7,7 @@ the child or the fork server imports the program's main module. See docs/decisio
 
 import os
 
-from . import _uvloop
+from . import _options
 from ._install import install
 
 #: How the code begins with which multiprocessing starts a child or a fork server; the resource tracker is not among them.
@@ -25,7 +25,7 @@ try:
 except ImportError:
     pass
 else:
-    inherit({override!r})
+    inherit({options!r})
 finally:
     sys.path = path
 """
@@ -52,13 +52,14 @@ def _with_ferrio(arguments):
         code = arguments.index("-c", 1) + 1
         if any(start in arguments[code] for start in _STARTS):
             root = os.path.dirname(os.path.dirname(__file__))
-            inheriting = _INHERIT.format(root=root, override=_uvloop.override)
+            inheriting = _INHERIT.format(root=root, options=_options.given)
             arguments[code] = f"exec({inheriting!r}, {{}})\n{arguments[code]}"
     return arguments
 
 
-def inherit(override):
-    """What a child does first: be as its parent, which is `override` about uvloop."""
-    install()
-    if override is not None:
-        _uvloop.watch_uvloop(override)
+def inherit(options):
+    """What a child does first: be as its parent, which was given these options of ``python -m ferrio`` or (None) has no such."""
+    if options is None:
+        install()
+    else:
+        _options.apply(options)

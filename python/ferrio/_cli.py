@@ -12,8 +12,7 @@ from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFil
 from types import ModuleType
 
 from . import _ferrio
-from ._install import install
-from ._uvloop import watch_uvloop
+from ._options import OPTIONS, apply
 
 _USAGE = "usage: python -m ferrio [-h] [--version] [--override] (file | -m module | -c code | -) [args ...]"
 
@@ -38,10 +37,9 @@ Everything else is as under python: sys.argv, __main__, tracebacks, exit status,
 def main() -> None:
     """Do what the command line says, then end the process. Never returns normally."""
     arguments = sys.argv[1:]
-    override = False
-    while arguments[:1] == ["--override"]:
-        override = True
-        del arguments[0]
+    options = set()
+    while arguments and arguments[0] in OPTIONS:
+        options.add(arguments.pop(0))
     if not arguments:
         _refuse("nothing to run")
     first, rest = arguments[0], arguments[1:]
@@ -52,8 +50,7 @@ def main() -> None:
         sys.stdout.write(f"ferrio {_ferrio.__version__} (CPython {sys.version.split()[0]})\n")
         sys.exit()
     start = _starter(first, rest)
-    install()
-    watch_uvloop(override)
+    apply(options)
     # The package's own __main__ stays referenced: its frames are still below us.
     package_main = sys.modules["__main__"]
     uncaught = _uncaught_by(start)

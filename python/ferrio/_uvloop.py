@@ -12,17 +12,17 @@ from ._loop import Loop
 
 _LINE = "ferrio: this program asks for uvloop by name and gets it; python -m ferrio --override gives it ferrio\n"
 
-#: Whether uvloop's names give ferrio; None: uvloop is none of ferrio's business in this process.
-override: bool | None = None
+#: Whether uvloop's names give ferrio.
+_override = False
 
 #: The line, until it is told. Taking it out is atomic: two threads that make the first loops tell once.
 _untold = [_LINE]
 
 
-def watch_uvloop(override_it):
+def watch_uvloop(override):
     """From now on the program's uvloop is told about, or overridden."""
-    global override
-    override = override_it
+    global _override
+    _override = override
     watch("uvloop", _on_import)
 
 
@@ -30,7 +30,7 @@ def _on_import(uvloop):
     # A program may have a module of this name that is something else.
     if "uvloop.loop" not in sys.modules or not isinstance(getattr(uvloop, "Loop", None), type):
         return
-    if override:
+    if _override:
         uvloop.Loop = uvloop.loop.Loop = Loop
     else:
         _tell_at_the_first_loop(uvloop.Loop)

@@ -1,0 +1,17 @@
+"""The options of ``python -m ferrio``, as this process has them and its children of multiprocessing inherit them."""
+
+from ._install import install
+from ._uvloop import watch_uvloop
+
+OPTIONS = ("--override",)
+
+#: Those given, sorted; None: ``python -m ferrio`` has not started this process.
+given: list[str] | None = None
+
+
+def apply(options):
+    """Install ferrio as these options say."""
+    global given
+    given = sorted(options)
+    install()
+    watch_uvloop("--override" in options)
