@@ -65,6 +65,9 @@ class Reporting:
     def default_exception_handler(self, context):
         """Log the context with the logger "asyncio" at level ERROR, as asyncio words it."""
         message = context.get("message") or "Unhandled exception in event loop"
+        handle = self._current_handle  # only in debug mode
+        if handle is not None and handle._source_traceback and "source_traceback" not in context:
+            context["handle_traceback"] = handle._source_traceback
         exception = context.get("exception")
         exc_info = (
             (type(exception), exception, exception.__traceback__) if exception is not None else False
@@ -352,6 +355,12 @@ class Loop(
         "__dict__",
         "__weakref__",
     )
+
+    # By these names asyncio's PidfdChildWatcher and libraries with transports of their own know them.
+    _add_reader = _ferrio.Loop.add_reader
+    _add_writer = _ferrio.Loop.add_writer
+    _remove_reader = _ferrio.Loop.remove_reader
+    _remove_writer = _ferrio.Loop.remove_writer
 
     def __init__(self):
         self._exception_handler = None

@@ -2,6 +2,7 @@
 their origin."""
 
 import asyncio
+import gc
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -217,3 +218,41 @@ def test_sending_to_a_transport_from_another_thread_in_debug_mode_is_survived(sc
         """
     )
     assert done.stdout == "alive\n"
+
+
+def test_a_report_shows_where_the_running_callback_was_made(loop, log):
+    """Whoever reports without a traceback of his own gets that of the handle that runs."""
+    loop.set_debug(True)
+    loop.slow_callback_duration = 60  # seconds: never
+
+    def callback():
+        loop.call_exception_handler({"message": "something is wrong"})
+        loop.stop()
+
+    def schedule_it():
+        loop.call_soon(callback)
+
+    schedule_it()
+    loop.run_forever()
+    loop.call_exception_handler({"message": "outside of a run"})
+    [inside, outside] = [record.getMessage() for record in log.records if record.levelname == "ERROR"]
+    assert inside.startswith("something is wrong\nhandle_traceback: Handle created at (most recent call last):\n")
+    assert "in schedule_it" in inside
+    assert outside == "outside of a run"
+
+
+def test_a_report_with_a_traceback_of_its_own_keeps_it(loop, log):
+    loop.set_debug(True)
+
+    async def fails():
+        raise OSError("it failed")
+
+    def forget_a_task():
+        loop.create_task(fails())
+        loop.call_later(0, loop.stop)
+
+    loop.call_soon(forget_a_task)
+    loop.run_forever()
+    gc.collect()
+    [report] = [record.getMessage() for record in log.records if record.levelname == "ERROR"]
+    assert "source_traceback: Object created at" in report and "handle_traceback" not in report

@@ -287,6 +287,9 @@ pub(super) fn properties() -> Vec<Property<Loop>> {
         }),
         // Names that debug helpers and CPython's own functions read.
         Property::get(c"_debug", |_, this: &Own<Loop>| this.is_debug()),
+        Property::get(c"_current_handle", |_, this: &Own<Loop>| {
+            this.current_handle.get()
+        }),
         Property::get(c"_closed", |_, this: &Own<Loop>| this.is_closed()),
         Property::get(
             c"_thread_id",

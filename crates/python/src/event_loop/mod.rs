@@ -35,6 +35,8 @@ pub struct Loop {
     eager_factory: Cell<bool>,
     /// Seconds after which debug mode complains about a callback.
     slow_callback_duration: Cell<f64>,
+    /// Debug mode: the handle that runs, for the default exception handler.
+    current_handle: Slot,
     /// `add_signal_handler`.
     signal_handlers: GuardedCell<HashMap<i32, Own<Handle>>>,
 }
@@ -59,6 +61,7 @@ impl Class for Loop {
             task_factory: Slot::empty(),
             eager_factory: Cell::new(false),
             slow_callback_duration: Cell::new(0.1),
+            current_handle: Slot::empty(),
             signal_handlers: GuardedCell::new(HashMap::new()),
         }))
     }
@@ -66,6 +69,7 @@ impl Class for Loop {
     fn traverse(&self, visit: &mut Visit) {
         self.engine.traverse(visit);
         visit.slot(&self.task_factory);
+        visit.slot(&self.current_handle);
         let _ = self.signal_handlers.look(|handlers| {
             handlers
                 .values()
@@ -76,6 +80,7 @@ impl Class for Loop {
     fn clear(&self, py: Python<'_>) {
         self.engine.clear(py);
         drop(self.task_factory.take());
+        drop(self.current_handle.take());
         drop(self.signal_handlers.take());
     }
 

@@ -129,7 +129,7 @@ fn complain(py: Python<'_>, handle: &Own<Handle>, error: crate::ffi::Raised) -> 
     reported
 }
 
-/// Debug mode: the same with a stopwatch.
+/// Debug mode: the same with a stopwatch, and it can be asked what runs.
 #[cold]
 fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entry) -> PyRes<()> {
     let shown = match &entry {
@@ -138,9 +138,16 @@ fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: En
         Entry::Call(handle) => Some(handle::to_show(py, handle)?),
         Entry::Sink(..) => None,
     };
+    let running = match &entry {
+        Entry::Call(handle) => Some(handle.as_any().clone()),
+        _ => None,
+    };
+    let outer = this.current_handle.take();
+    this.current_handle.set(running);
     let before = clock::now_ns();
     let done = run_entry(py, this, engine, entry);
     let seconds = clock::now_ns().saturating_sub(before) as f64 / 1e9;
+    this.current_handle.set(outer);
     done?;
     if let Some(shown) = shown.filter(|_| seconds >= this.slow_callback_duration.get()) {
         warn_slow(py, &shown.bound(py).repr()?.to_string(), seconds)?;
