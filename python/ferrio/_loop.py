@@ -375,6 +375,9 @@ class Loop(
             self._set_debug(True)
 
 
+_ferrio._give_loop_methods_to(Loop)
+
+
 def _flush_before_fork():
     # What waits for the end of the callback would leave twice: by the parent and by the child.
     loop = asyncio._get_running_loop()

@@ -16,8 +16,9 @@ mod sock;
 mod task;
 mod transport;
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::ffi::{Class, Own, PyRes, runtime};
 
@@ -33,6 +34,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add_function(wrap_pyfunction!(future_add_to_awaited_by, module)?)?;
         module.add_function(wrap_pyfunction!(future_discard_from_awaited_by, module)?)?;
     }
+    module.add_function(wrap_pyfunction!(_give_loop_methods_to, module)?)?;
     module.add_function(wrap_pyfunction!(_print_uncaught, module)?)?;
     module.add_function(wrap_pyfunction!(_die_of_interrupt_at_exit, module)?)
 }
@@ -74,6 +76,16 @@ fn future_discard_from_awaited_by(fut: Bound<'_, PyAny>, waiter: Bound<'_, PyAny
         &Own::from(fut),
         &Own::from(waiter),
     )?)
+}
+
+/// Gives a class that derives from `Loop` the native methods as its own, which the interpreter calls on a shorter way.
+#[pyfunction]
+fn _give_loop_methods_to(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let (py, loop_) = (class.py(), event_loop::Loop::slot());
+    if !class.is_subclass(loop_.type_object(py).bound(py))? {
+        return Err(PyTypeError::new_err("not a subclass of Loop"));
+    }
+    Ok(loop_.give_methods_to(py, &Own::from(class.clone().into_any()))?)
 }
 
 /// Prints an exception as the interpreter prints one that nobody caught (`sys.excepthook` and all).

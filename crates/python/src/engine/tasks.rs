@@ -27,10 +27,11 @@ impl Engine {
     /// Something that is no step begins.
     #[inline]
     pub fn forget_task(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
-        if let Some(_task) = this.task_noted.take() {
-            current_task::clear(py, this.as_any())?;
+        if this.task_noted.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let _task = this.task_noted.take();
+        current_task::clear(py, this.as_any())
     }
 
     /// For a run inside a step: takes the current task away, to be given back by `resume_task`.

@@ -113,7 +113,7 @@ fn scheduling() -> Vec<Method<Loop>> {
         ),
         Method::args(
             c"create_task",
-            c"create_task($self, coro, /, **kwargs)\n--\n\nA task that runs the coroutine; keywords as the running version's stock loop.",
+            c"create_task($self, /, coro, **kwargs)\n--\n\nA task that runs the coroutine; keywords as the running version's stock loop.",
             spawn::create_task,
         ),
         Method::args(

@@ -188,6 +188,20 @@ impl<'a> Args<'a> {
         fixed: &[&'static Name; F],
         names: &[&'static Name; N],
     ) -> PyRes<Varargs<'a, F, N>> {
+        match self.items.split_first_chunk::<F>() {
+            Some((bound, rest)) if self.names.is_empty() => Ok((bound.each_ref(), rest, [None; N])),
+            _ => self.bind_varargs_by_name(py, function, fixed, names),
+        }
+    }
+
+    #[cold]
+    fn bind_varargs_by_name<const F: usize, const N: usize>(
+        &self,
+        py: Python<'_>,
+        function: &'static str,
+        fixed: &[&'static Name; F],
+        names: &[&'static Name; N],
+    ) -> PyRes<Varargs<'a, F, N>> {
         let items = self.positional();
         let mut bound: [Option<&'a Own>; F] = std::array::from_fn(|index| items.get(index));
         let mut keywords = [None; N];

@@ -144,7 +144,7 @@ impl<T: Class> TypeBuilder<T> {
                 ffi::PyType_FromSpecWithBases(&raw mut spec, base),
             )?
         };
-        T::slot().fill(class.clone());
+        T::slot().fill(class.clone(), methods.cast());
         Ok(class)
     }
 }

@@ -9,42 +9,63 @@ use pyo3::prelude::*;
 use super::own::{Any, Name};
 use super::{Own, PyRes};
 
+/// `PyObject_Vectorcall` without a look at the thread's state.
+///
+/// # Safety
+/// As of `PyObject_Vectorcall`: a live callable, `count` live arguments (and the flag that there is room before them).
+#[inline]
+unsafe fn vectorcall(
+    py: Python<'_>,
+    callable: &Own,
+    args: *const *mut ffi::PyObject,
+    count: usize,
+) -> PyRes {
+    let object = callable.as_ptr();
+    // SAFETY: a type with this flag has an (optional) function pointer at that offset of its objects.
+    unsafe {
+        let class = ffi::Py_TYPE(object);
+        if (*class).tp_flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL != 0 {
+            let place = object.byte_offset((*class).tp_vectorcall_offset);
+            if let Some(function) = *place.cast::<Option<ffi::vectorcallfunc>>() {
+                let result = function(object, args, count, std::ptr::null_mut());
+                if result.is_null() && ffi::PyErr_Occurred().is_null() {
+                    return Err(error_is_missing(py));
+                }
+                return Own::from_owned_ptr(py, result);
+            }
+        }
+        let result = ffi::PyObject_Vectorcall(object, args, count, std::ptr::null_mut());
+        Own::from_owned_ptr(py, result)
+    }
+}
+
+#[cold]
+fn error_is_missing(py: Python<'_>) -> super::Raised {
+    let text = "a callable returned NULL without setting an exception";
+    super::Raised::new::<pyo3::exceptions::PySystemError>(py, text)
+}
+
 /// `callable(*args)`.
 #[inline]
 pub fn call(py: Python<'_>, callable: &Own, args: &[Own]) -> PyRes {
     // SAFETY: a slice of `Own`s is an array of live, non-null pointers; the callee borrows them.
-    unsafe {
-        let result = ffi::PyObject_Vectorcall(
-            callable.as_ptr(),
-            args.as_ptr().cast(),
-            args.len(),
-            std::ptr::null_mut(),
-        );
-        Own::from_owned_ptr(py, result)
-    }
+    unsafe { vectorcall(py, callable, args.as_ptr().cast(), args.len()) }
 }
 
 /// `callable()`.
 #[inline]
 pub fn call0(py: Python<'_>, callable: &Own) -> PyRes {
-    // SAFETY: a live callable.
-    unsafe { Own::from_owned_ptr(py, ffi::PyObject_CallNoArgs(callable.as_ptr())) }
+    // SAFETY: a live callable; nothing is read behind a count of none.
+    unsafe { vectorcall(py, callable, std::ptr::null(), 0) }
 }
 
 /// `callable(argument)`. Leaves room before the argument, so that bound methods need no copy.
 #[inline]
 pub fn call1(py: Python<'_>, callable: &Own, argument: &Own) -> PyRes {
     let mut args = [std::ptr::null_mut(), argument.as_ptr()];
+    let count = 1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET;
     // SAFETY: PY_VECTORCALL_ARGUMENTS_OFFSET allows the callee to borrow the slot before the arguments.
-    unsafe {
-        let result = ffi::PyObject_Vectorcall(
-            callable.as_ptr(),
-            args.as_mut_ptr().add(1),
-            1 | ffi::PY_VECTORCALL_ARGUMENTS_OFFSET,
-            std::ptr::null_mut(),
-        );
-        Own::from_owned_ptr(py, result)
-    }
+    unsafe { vectorcall(py, callable, args.as_mut_ptr().add(1), count) }
 }
 
 /// `callable(*args, **kwargs)` with keyword names known at compile time; off the hot path.

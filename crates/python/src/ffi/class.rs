@@ -121,28 +121,56 @@ pub trait Class: Sized + 'static {
 
 /// The type object of a class, made when the module is imported.
 #[derive(Debug)]
-pub struct TypeSlot(AtomicPtr<ffi::PyTypeObject>);
+pub struct TypeSlot {
+    class: AtomicPtr<ffi::PyTypeObject>,
+    methods: AtomicPtr<ffi::PyMethodDef>,
+}
 
 impl TypeSlot {
     /// Not made yet.
     pub const fn new() -> Self {
-        Self(AtomicPtr::new(std::ptr::null_mut()))
+        Self {
+            class: AtomicPtr::new(std::ptr::null_mut()),
+            methods: AtomicPtr::new(std::ptr::null_mut()),
+        }
     }
 
-    /// Fills it, once.
-    pub(super) fn fill(&self, class: Own) {
-        self.0.store(class.into_ptr().cast(), Ordering::Release);
+    /// Fills it, once. The table of methods lives as long as the process.
+    pub(super) fn fill(&self, class: Own, methods: *mut ffi::PyMethodDef) {
+        self.methods.store(methods, Ordering::Release);
+        self.class.store(class.into_ptr().cast(), Ordering::Release);
     }
 
     #[inline]
     pub(super) fn raw(&self) -> *mut ffi::PyTypeObject {
-        self.0.load(Ordering::Relaxed)
+        self.class.load(Ordering::Relaxed)
     }
 
     /// The type object.
     pub fn type_object(&self, _py: Python<'_>) -> Own {
         // SAFETY: set at import, before any object of the class exists, and never freed.
         unsafe { Own::from_borrowed_ptr(self.raw().cast()) }
+    }
+
+    /// Gives a class that derives from this one its methods as its own, except those that it overrides. The interpreter
+    /// calls a method on its short way only where the object is exactly of the class that the method belongs to.
+    pub fn give_methods_to(&self, py: Python<'_>, derived: &Own) -> PyRes<()> {
+        let (class, derived) = (self.type_object(py), derived.bound(py));
+        let base = class.bound(py);
+        let mut definition = self.methods.load(Ordering::Acquire);
+        // SAFETY: the table ends with an entry without a name, and it and its strings live for ever; `derived` is a type.
+        unsafe {
+            while !(*definition).ml_name.is_null() {
+                let name = CStr::from_ptr((*definition).ml_name).to_string_lossy();
+                if derived.getattr(&*name)?.is(base.getattr(&*name)?) {
+                    let method = ffi::PyDescr_NewMethod(derived.as_ptr().cast(), definition);
+                    let method = Own::<super::Any>::from_owned_ptr(py, method)?;
+                    derived.setattr(&*name, method.bound(py))?;
+                }
+                definition = definition.add(1);
+            }
+        }
+        Ok(())
     }
 }
 
