@@ -7,7 +7,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyFrozenSet, PySet};
 
-use super::{Future, Waiter};
+use super::{Field, Future, Waiter};
 use crate::ffi::{Immortal, Own, PyRes, call};
 
 impl Future {
@@ -16,11 +16,11 @@ impl Future {
         if !cfg!(Py_3_14) {
             return Ok(());
         }
-        let noted = match this.awaited_by.get() {
+        let noted = match this.rare.get(Field::AwaitedBy) {
             Some(noted) => noted,
             None => {
                 let noted = Own::from(PySet::empty(py)?.into_any());
-                this.awaited_by.set(Some(noted.clone()));
+                this.rare.set(Field::AwaitedBy, Some(noted.clone()));
                 noted
             }
         };
@@ -30,7 +30,7 @@ impl Future {
 
     /// Takes the note back; one that is not there is no error.
     pub fn forget_awaiter(py: Python<'_>, this: &Own<Self>, waiter: &Own) -> PyRes<()> {
-        if let Some(noted) = this.awaited_by.get() {
+        if let Some(noted) = this.rare.get(Field::AwaitedBy) {
             set(py, &noted)?.discard(waiter.bound(py))?;
         }
         Ok(())
@@ -50,7 +50,7 @@ impl Future {
         for task in tasks {
             all.add(task.bound(py))?;
         }
-        if let Some(noted) = this.awaited_by.get() {
+        if let Some(noted) = this.rare.get(Field::AwaitedBy) {
             for waiter in PyFrozenSet::new(py, set(py, &noted)?)? {
                 all.add(waiter)?;
             }

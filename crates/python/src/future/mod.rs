@@ -11,6 +11,7 @@ mod awaited_by;
 mod callbacks;
 mod iter;
 mod python;
+mod rare;
 mod result;
 
 use std::cell::Cell;
@@ -26,6 +27,7 @@ use crate::ffi::{
     Visit, WithDict, call,
 };
 use crate::names;
+use rare::{Field, Rare};
 
 pub use awaited_by::{add_to_awaited_by, discard_from_awaited_by};
 pub use callbacks::{set_wakeup_of, show_callbacks};
@@ -64,8 +66,6 @@ pub enum Waiter {
 pub struct Future {
     /// The loop, if it is one of ours.
     engine: Slot<Engine>,
-    /// The loop, if it is another implementation's.
-    foreign: Slot,
     state: Cell<State>,
     /// `_asyncio_future_blocking`: somebody has just been handed this future by `await` and must wait for it.
     blocking: Cell<bool>,
@@ -73,16 +73,7 @@ pub struct Future {
     log_traceback: Cell<bool>,
     waiters: GuardedCell<Waiters<Waiter>>,
     result: Slot,
-    exception: Slot,
-    /// The traceback the exception came with; each `result()` starts from it again.
-    exception_traceback: Slot,
-    cancel_message: Slot,
-    /// The very `CancelledError` that ended a task, raised once for its first waiter.
-    cancelled_error: Slot,
-    /// Where it was made; debug mode only.
-    source_traceback: Slot,
-    /// A set of those who await it otherwise than as waiters; 3.14 and later only.
-    awaited_by: Slot,
+    rare: Rare,
 }
 
 static FUTURE: TypeSlot = TypeSlot::new();
@@ -105,7 +96,6 @@ impl Class for Future {
 
     fn traverse(&self, visit: &mut Visit) {
         visit.slot(&self.engine);
-        visit.slot(&self.foreign);
         let _ = self.waiters.look(|waiters| {
             for waiter in waiters.iter() {
                 match waiter {
@@ -118,25 +108,14 @@ impl Class for Future {
             }
         });
         visit.slot(&self.result);
-        visit.slot(&self.exception);
-        visit.slot(&self.exception_traceback);
-        visit.slot(&self.cancel_message);
-        visit.slot(&self.cancelled_error);
-        visit.slot(&self.source_traceback);
-        visit.slot(&self.awaited_by);
+        self.rare.traverse(visit);
     }
 
     fn clear(&self, _py: Python<'_>) {
         drop(self.engine.take());
-        drop(self.foreign.take());
         drop(self.waiters.take());
         self.result.set(None);
-        self.exception.set(None);
-        self.exception_traceback.set(None);
-        self.cancel_message.set(None);
-        self.cancelled_error.set(None);
-        self.source_traceback.set(None);
-        self.awaited_by.set(None);
+        self.rare.clear();
     }
 
     fn wants_finalizer(&self) -> bool {
@@ -167,18 +146,12 @@ impl Future {
     pub fn empty() -> Self {
         Self {
             engine: Slot::empty(),
-            foreign: Slot::empty(),
             state: Cell::new(State::Pending),
             blocking: Cell::new(false),
             log_traceback: Cell::new(false),
             waiters: GuardedCell::new(Waiters::None),
             result: Slot::empty(),
-            exception: Slot::empty(),
-            exception_traceback: Slot::empty(),
-            cancel_message: Slot::empty(),
-            cancelled_error: Slot::empty(),
-            source_traceback: Slot::empty(),
-            awaited_by: Slot::empty(),
+            rare: Rare::none(),
         }
     }
 
@@ -188,7 +161,9 @@ impl Future {
         let future = Self::empty();
         future.engine.set(Some(engine.clone()));
         if engine.is_debug() {
-            future.source_traceback.set(Some(extract_stack(py)?));
+            future
+                .rare
+                .set(Field::SourceTraceback, Some(extract_stack(py)?));
         }
         Ok(future)
     }
@@ -201,7 +176,7 @@ impl Future {
 
     /// Since 3.15 `__init__` may be called once only. Errors: `RuntimeError`.
     pub fn check_uninitialised(&self, py: Python<'_>, this: &Own) -> PyRes<()> {
-        if cfg!(Py_3_15) && !(self.engine.is_empty() && self.foreign.is_empty()) {
+        if cfg!(Py_3_15) && !(self.engine.is_empty() && self.rare.is_empty(Field::Foreign)) {
             let class = this.type_object(py).fully_qualified_name()?;
             let text = format!("{class} object is already initialized");
             return Err(Raised::new::<PyRuntimeError>(py, text));
@@ -234,12 +209,13 @@ impl Future {
             }
             None => {
                 let debug = call::method(py, &loop_, &names::GET_DEBUG, &[])?;
-                self.foreign.set(Some(loop_));
+                self.rare.set(Field::Foreign, Some(loop_));
                 call::truth(py, &debug)?
             }
         };
         if debug {
-            self.source_traceback.set(Some(extract_stack(py)?));
+            self.rare
+                .set(Field::SourceTraceback, Some(extract_stack(py)?));
         }
         Ok(())
     }
@@ -259,7 +235,7 @@ impl Future {
     /// Finished with a value, no exception?
     #[inline]
     pub fn has_value(&self) -> bool {
-        self.state.get() == State::Finished && self.exception.is_empty()
+        self.state.get() == State::Finished && self.rare.is_empty(Field::Exception)
     }
 
     /// Cancelled?
@@ -285,13 +261,16 @@ impl Future {
     pub fn loop_object(&self, py: Python<'_>) -> PyRes {
         match self.engine.get() {
             Some(engine) => Ok(engine.into_any()),
-            None => self.foreign.get().ok_or_else(|| uninitialised(py)),
+            None => self
+                .rare
+                .get(Field::Foreign)
+                .ok_or_else(|| uninitialised(py)),
         }
     }
 
     /// `RuntimeError` before `__init__`.
     pub fn check_initialised(&self, py: Python<'_>) -> PyRes<()> {
-        if self.engine.is_empty() && self.foreign.is_empty() {
+        if self.engine.is_empty() && self.rare.is_empty(Field::Foreign) {
             return Err(uninitialised(py));
         }
         Ok(())
@@ -310,23 +289,23 @@ impl Future {
 
     /// The message of the last `cancel(msg)`.
     pub fn cancel_message(&self) -> Option<Own> {
-        self.cancel_message.get()
+        self.rare.get(Field::CancelMessage)
     }
 
     /// Notes a message for the cancellation to come.
     pub fn set_cancel_message(&self, message: Option<Own>) {
-        self.cancel_message.set(message);
+        self.rare.set(Field::CancelMessage, message);
     }
 
     /// Notes the `CancelledError` that ended a task.
     pub fn set_cancelled_error(&self, error: Own) {
-        self.cancelled_error.set(Some(error));
+        self.rare.set(Field::CancelledError, Some(error));
     }
 
     /// "… exception was never retrieved".
     fn report_unretrieved(&self, py: Python<'_>, this: &Own) -> PyRes<()> {
         self.log_traceback.set(false);
-        let Some(exception) = self.exception.get() else {
+        let Some(exception) = self.rare.get(Field::Exception) else {
             return Ok(());
         };
         let name = this.type_object(py).name()?;
@@ -339,7 +318,7 @@ impl Future {
 
     /// Hands a problem to the loop's exception handler, with the place where the future was made.
     pub fn report(&self, py: Python<'_>, details: Bound<'_, pyo3::types::PyDict>) -> PyRes<()> {
-        if let Some(traceback) = self.source_traceback.get() {
+        if let Some(traceback) = self.rare.get(Field::SourceTraceback) {
             details.set_item("source_traceback", traceback.bound(py))?;
         }
         let (loop_, details) = (self.loop_object(py)?, Own::from(details.into_any()));

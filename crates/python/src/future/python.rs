@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::{Future, FutureIter, State, init, iter, show_callbacks};
+use super::{Field, Future, FutureIter, State, init, iter, show_callbacks};
 use crate::ffi::{
     Args, Class, Immortal, Method, Name, Own, Params, Property, PyRes, Raised, TypeBuilder, call,
     context,
@@ -104,7 +104,7 @@ fn set_log_traceback(py: Python<'_>, this: &Own<Future>, value: Option<&Own>) ->
 
 fn set_cancel_message(py: Python<'_>, this: &Own<Future>, value: Option<&Own>) -> PyRes<()> {
     let value = value.ok_or_else(|| deleted(py))?;
-    this.cancel_message.set(Some(value.clone()));
+    this.rare.set(Field::CancelMessage, Some(value.clone()));
     Ok(())
 }
 
@@ -188,20 +188,22 @@ fn properties() -> Vec<Property<Future>> {
             this.engine
                 .get()
                 .map(Own::into_any)
-                .or_else(|| this.foreign.get())
+                .or_else(|| this.rare.get(Field::Foreign))
         }),
         Property::get(c"_callbacks", show_callbacks),
         Property::get(c"_result", |_, this: &Own<Future>| this.result.get()),
-        Property::get(c"_exception", |_, this: &Own<Future>| this.exception.get()),
+        Property::get(c"_exception", |_, this: &Own<Future>| {
+            this.rare.get(Field::Exception)
+        }),
         Property::get(c"_log_traceback", |_, this: &Own<Future>| {
             this.log_traceback.get()
         })
         .set(set_log_traceback),
         Property::get(c"_source_traceback", |_, this: &Own<Future>| {
-            this.source_traceback.get()
+            this.rare.get(Field::SourceTraceback)
         }),
         Property::get(c"_cancel_message", |_, this: &Own<Future>| {
-            this.cancel_message.get()
+            this.rare.get(Field::CancelMessage)
         })
         .set(set_cancel_message),
     ];

@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyStopIteration, PyTypeError};
 use pyo3::prelude::*;
 
-use super::{Future, State};
+use super::{Field, Future, State};
 use crate::ffi::{Immortal, Own, PyRes, Raised, call, exception};
 
 fn asyncio_exception(py: Python<'_>, cell: &'static Immortal, name: &str) -> PyRes<&'static Own> {
@@ -63,9 +63,9 @@ impl Future {
             return Err(invalid_state(py, "invalid state"));
         }
         let error = this.checked_exception(py, error)?;
-        this.exception_traceback
-            .set(exception::traceback(py, &error));
-        this.exception.set(Some(error));
+        this.rare
+            .set(Field::ExceptionTraceback, exception::traceback(py, &error));
+        this.rare.set(Field::Exception, Some(error));
         this.state.set(State::Finished);
         this.log_traceback.set(true);
         Self::tell_waiters(py, this)
@@ -101,20 +101,20 @@ impl Future {
             return Ok(false);
         }
         this.state.set(State::Cancelled);
-        this.cancel_message.set(message);
+        this.rare.set(Field::CancelMessage, message);
         Self::tell_waiters(py, this)?;
         Ok(true)
     }
 
     /// The `CancelledError` to raise: the one that ended the task (once), or a new one with the message.
     pub fn make_cancelled_error(&self, py: Python<'_>) -> PyRes {
-        if let Some(error) = self.cancelled_error.take() {
+        if let Some(error) = self.rare.take(Field::CancelledError) {
             return Ok(error);
         }
         let class = cancelled_error_class(py)?;
         match self
-            .cancel_message
-            .get()
+            .rare
+            .get(Field::CancelMessage)
             .filter(|message| !message.is_none())
         {
             Some(message) => call::call1(py, class, &message),
@@ -129,14 +129,14 @@ impl Future {
             State::Cancelled => self.make_cancelled_error(py).map(Outcome::Error),
             State::Finished => {
                 self.log_traceback.set(false);
-                match self.exception.get() {
+                match self.rare.get(Field::Exception) {
                     None => {
                         let value = self.result.get();
                         Ok(Outcome::Value(value.unwrap_or_else(|| Own::none(py))))
                     }
                     Some(error) => {
                         // Every retrieval starts from the original traceback, not from where it was raised last.
-                        let traceback = self.exception_traceback.take();
+                        let traceback = self.rare.take(Field::ExceptionTraceback);
                         exception::set_traceback(py, &error, traceback.as_ref());
                         Ok(Outcome::Error(error))
                     }
@@ -161,7 +161,7 @@ impl Future {
             State::Cancelled => Err(exception::restore(py, this.make_cancelled_error(py)?)),
             State::Finished => {
                 this.log_traceback.set(false);
-                Ok(this.exception.get())
+                Ok(this.rare.get(Field::Exception))
             }
         }
     }
