@@ -2,6 +2,7 @@
 
 * ``python -m ferrio app.py`` runs an unmodified asyncio program on it.
 * `ferrio.run` is `asyncio.run` on it; `ferrio.new_event_loop` is a loop factory for whoever takes one.
+* `ferrio.allow_nested` lets a loop be run inside its own run, as notebooks and older programs ask for.
 * `ferrio.install` makes it the process's default, until `ferrio.uninstall`.
 * ``import ferrio as asyncio`` has every public name of asyncio and of its submodules: native where there is a native one,
   asyncio's own otherwise, as the running CPython has them.
@@ -16,10 +17,22 @@ from ._ferrio import Future, Task, __version__
 from ._graph import share_call_graph
 from ._install import install, uninstall
 from ._loop import Loop, new_event_loop
+from ._nested import allow_nested, nested
 from ._run import run
 from ._submodules import add_submodules
 
-_OWN = ("EventLoopPolicy", "Future", "Loop", "Task", "install", "new_event_loop", "run", "uninstall")
+_OWN = (
+    "EventLoopPolicy",
+    "Future",
+    "Loop",
+    "Task",
+    "allow_nested",
+    "install",
+    "nested",
+    "new_event_loop",
+    "run",
+    "uninstall",
+)
 
 __all__ = (*(name for name in _OWN if name != "EventLoopPolicy" or hasattr(asyncio.events, "_event_loop_policy")),)
 __all__ += tuple(name for name in asyncio.__all__ if name not in _OWN)

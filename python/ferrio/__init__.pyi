@@ -127,10 +127,11 @@ from . import (
 )
 from ._ferrio import __version__ as __version__
 from ._install import install as install, uninstall as uninstall
+from ._nested import allow_nested as allow_nested, nested as nested
 from ._loop import Loop as Loop, new_event_loop as new_event_loop
 from ._run import run as run
 
-__all__ += ("Loop", "install", "uninstall")  # type: ignore[assignment]
+__all__ += ("Loop", "allow_nested", "install", "nested", "uninstall")  # type: ignore[assignment]
 
 if sys.version_info >= (3, 12):
     from asyncio import (

@@ -12,9 +12,10 @@ from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFil
 from types import ModuleType
 
 from . import _ferrio
+from ._hints import hint_for
 from ._options import OPTIONS, apply
 
-_USAGE = "usage: python -m ferrio [-h] [--version] [--override] (file | -m module | -c code | -) [args ...]"
+_USAGE = "usage: python -m ferrio [-h] [--version] [--nested] [--override] (file | -m module | -c code | -) [args ...]"
 
 _HELP = f"""{_USAGE}
 
@@ -25,11 +26,12 @@ Run an asyncio program on ferrio's event loop, tasks and futures.
   -c code      code, as python -c
   -            a program from standard input
   args         go to the program, in sys.argv
+  --nested     let a loop be run inside its own run: run_until_complete, asyncio.run, Runner.run
   --override   give the program ferrio where it asks for uvloop by name; without, it keeps uvloop, and a line on stderr says so
   --version    print the version
   -h, --help   print this
 
-Children of multiprocessing inherit ferrio and --override: fork, forkserver and spawn.
+Children of multiprocessing inherit ferrio and these options: fork, forkserver and spawn.
 Everything else is as under python: sys.argv, __main__, tracebacks, exit status, Ctrl-C.
 """
 
@@ -199,5 +201,8 @@ def _end_with(exception):
         raise exception
     if isinstance(exception, KeyboardInterrupt):
         _ferrio._die_of_interrupt_at_exit()
+    hint = hint_for(exception)
+    if hint is not None:
+        exception.add_note(hint)
     _ferrio._print_uncaught(exception)
     sys.exit(1)

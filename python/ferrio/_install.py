@@ -10,6 +10,7 @@ import threading
 
 from ._imports import unwatch, watch
 from ._loop import new_event_loop
+from ._nest_asyncio import unwatch_nest_asyncio, watch_nest_asyncio
 
 __all__ = ("install", "uninstall")
 
@@ -22,7 +23,7 @@ _STARTS_CHILDREN = "multiprocessing.util"
 _MISSING = object()
 
 
-class _Installation:
+class Installation:
     """What was replaced, in order; `undo` restores it."""
 
     def __init__(self):
@@ -43,9 +44,13 @@ class _Installation:
                 setattr(owner, name, before)
 
 
-_lock = threading.Lock()
+#: Held by whoever changes what is installed or allowed.
+lock = threading.Lock()
 _count = 0
-_installation: _Installation | None = None
+_installation: Installation | None = None
+
+#: What else ends with the last `uninstall`; called with the lock held.
+_afterwards: list = []
 
 
 def install() -> None:
@@ -54,16 +59,21 @@ def install() -> None:
     Loops that exist already are untouched. Children that multiprocessing starts meanwhile have it too. Any thread may call it.
     """
     global _count, _installation
-    with _lock:
-        if _count == 0:
-            _installation = _put_in_place()
+    with lock:
         _count += 1
+        if _count > 1:
+            return
+        try:
+            _installation = _put_in_place()
+        except BaseException:
+            _count = 0
+            raise
 
 
 def uninstall() -> None:
     """Take one `install` back; the last one restores every name. Raises RuntimeError if ferrio is not installed."""
     global _count, _installation
-    with _lock:
+    with lock:
         if _count == 0:
             raise RuntimeError("ferrio is not installed")
         _count -= 1
@@ -72,9 +82,20 @@ def uninstall() -> None:
             _installation = None
 
 
+def is_installed() -> bool:
+    """Is it now? Asked with the lock held."""
+    return _count > 0
+
+
+def at_uninstall(undo):
+    """Call `undo()` at the last `uninstall`. Said with the lock held."""
+    _afterwards.append(undo)
+
+
 def _put_in_place():
-    installation = _Installation()
+    installation = Installation()
     try:
+        watch_nest_asyncio(installation)
         events = asyncio.events
         if hasattr(events, "_event_loop_policy"):
             from ._policy import EventLoopPolicy
@@ -104,6 +125,9 @@ def _named_loops():
 
 def _take_back(installation):
     unwatch(_STARTS_CHILDREN)
+    unwatch_nest_asyncio()
+    while _afterwards:
+        _afterwards.pop()()
     installation.undo()
 
 

@@ -20,6 +20,7 @@ from asyncio.log import logger
 from . import _ferrio
 from ._connect import Connecting, resolve
 from ._datagram import Datagrams
+from ._nesting import Nesting
 from ._pipes import Piping
 from ._process import Spawning
 from ._sendfile import SendingFiles
@@ -295,8 +296,11 @@ class Closing:
     def close(self):
         """Close the loop: drop what is scheduled, release its descriptors, let the default executor go. Idempotent.
 
-        Raises RuntimeError while the loop runs.
+        Raises RuntimeError while the loop runs; where a run inside it is allowed (`ferrio.allow_nested`) the loop's own thread gets a
+        RuntimeWarning instead, and nothing else happens.
         """
+        if self.is_running() and self._refuse_to_close():
+            return
         closed = self.is_closed()
         self._close()
         if closed:
@@ -336,6 +340,7 @@ class Loop(
     Spawning,
     SendingFiles,
     Closing,
+    Nesting,
     _ferrio.Loop,
     asyncio.AbstractEventLoop,
 ):
@@ -352,6 +357,7 @@ class Loop(
         "_asyncgens_shutdown_called",
         "_origin_depth_before",
         "_socket_files",
+        "_allows_nested",
         "__dict__",
         "__weakref__",
     )
@@ -370,6 +376,7 @@ class Loop(
         self._asyncgens_shutdown_called = False
         self._origin_depth_before = None
         self._socket_files = socket_files()
+        self._allows_nested = False
         register_loop(self)
         if _debug_from_environment():
             self._set_debug(True)

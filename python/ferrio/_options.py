@@ -1,9 +1,10 @@
 """The options of ``python -m ferrio``, as this process has them and its children of multiprocessing inherit them."""
 
 from ._install import install
+from ._nested import allow_nested
 from ._uvloop import watch_uvloop
 
-OPTIONS = ("--override",)
+OPTIONS = ("--nested", "--override")
 
 #: Those given, sorted; None: ``python -m ferrio`` has not started this process.
 given: list[str] | None = None
@@ -14,4 +15,6 @@ def apply(options):
     global given
     given = sorted(options)
     install()
+    if "--nested" in options:
+        allow_nested()
     watch_uvloop("--override" in options)

@@ -64,6 +64,7 @@ names! {
     MESSAGE = "message",
     MSG = "msg",
     NAME = "name",
+    NEST_PATCHED = "_nest_patched",
     PAUSE_WRITING = "pause_writing",
     PIPE = "pipe",
     PENDING = "PENDING",

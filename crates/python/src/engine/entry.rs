@@ -30,6 +30,8 @@ pub enum Entry {
 pub enum SinkCall {
     /// `connection_made`, then start to read.
     Start,
+    /// The rest of `Start`, where `connection_made` runs the loop and waits for what comes after it.
+    Started,
     /// `connection_lost` and release of everything.
     ConnectionLost,
 }

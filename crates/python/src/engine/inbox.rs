@@ -122,9 +122,9 @@ impl Inbox {
         std::mem::take(&mut letters.calls)
     }
 
-    /// Moves the finished jobs to the end of `out`.
-    pub fn collect_jobs(&self, out: &mut Vec<Done>) {
-        out.append(&mut self.lock().jobs);
+    /// Takes the finished jobs.
+    pub fn take_jobs(&self) -> Vec<Done> {
+        std::mem::take(&mut self.lock().jobs)
     }
 
     /// Is there nothing?

@@ -17,6 +17,7 @@ mod tasks;
 mod watch;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,9 +38,10 @@ use crate::handle::TimerHandle;
 pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, traverse_handle};
 use inbox::Gate;
 pub use inbox::{Done, Inbox, JobId};
-pub use poll::News;
+use poll::News;
 pub use schedule::{extract_stack, refuse_coroutines};
 use sources::Sources;
+pub use tasks::Suspended;
 pub use watch::Direction;
 
 /// What the loop sleeps on.
@@ -59,7 +61,12 @@ pub struct Engine {
     /// Registered descriptors.
     sources: GuardedCell<Sources>,
     /// Transports with bytes written during the current callback; flushed right after it.
-    unflushed: GuardedCell<Vec<SinkRef>>,
+    unflushed: GuardedCell<VecDeque<SinkRef>>,
+    /// Transports whose `connection_made` is being called; a run inside it starts them in its stead.
+    starting: GuardedCell<Vec<SinkRef>>,
+    /// What the last poll has brought and nobody has seen to yet. Here, not on the stack of the run that has polled: a run
+    /// inside one of its callbacks must find it.
+    news: GuardedCell<News>,
     /// Tasks of this loop that are not done, for `all_tasks()`. They leave in their dealloc at the latest.
     tasks: GuardedCell<Slab<Unowned<crate::ffi::Any>>>,
     /// Blocking jobs in flight and who waits for them.
@@ -146,7 +153,9 @@ impl Engine {
             timers: GuardedCell::new(TimerHeap::new()),
             garbage: Rc::new(Cell::new(0)),
             sources: GuardedCell::new(Sources::default()),
-            unflushed: GuardedCell::new(Vec::new()),
+            unflushed: GuardedCell::new(VecDeque::new()),
+            starting: GuardedCell::new(Vec::new()),
+            news: GuardedCell::new(News::default()),
             tasks: GuardedCell::new(Slab::new()),
             jobs: GuardedCell::new(Slab::new()),
             inbox: Arc::new(Inbox::new(Arc::clone(&waker))),

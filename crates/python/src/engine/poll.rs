@@ -1,5 +1,6 @@
 //! Taking work out: due timers, mail, kernel events.
 
+use std::collections::VecDeque;
 use std::io;
 
 use ferrio_reactor::{Events, Wait as KernelWait, clock};
@@ -26,11 +27,11 @@ pub enum Wait {
 #[derive(Default)]
 pub struct News {
     /// Finished blocking jobs.
-    pub jobs: Vec<Done>,
+    pub jobs: VecDeque<Done>,
     /// Ready descriptors.
-    pub events: Vec<Happened>,
+    pub events: VecDeque<Happened>,
     /// Timers whose deadline has passed.
-    pub due: Vec<Own<TimerHandle>>,
+    pub due: VecDeque<Own<TimerHandle>>,
 }
 
 impl Engine {
@@ -85,8 +86,8 @@ impl Engine {
         dead
     }
 
-    /// Takes every living timer due at `now`, in order of deadline.
-    fn collect_due(&self, now: u64, due: &mut Vec<Own<TimerHandle>>) {
+    /// Takes every living timer due at `now` into the news, in order of deadline.
+    fn collect_due(&self, now: u64) {
         let mut dead = self.sweep_timers();
         while let Some(timer) = self.timers.with(|timers| timers.pop_due(now)) {
             timer.scheduled.set(false);
@@ -95,7 +96,7 @@ impl Engine {
                     .with(ferrio_core::timers::TimerHeap::note_popped_dead);
                 dead.push(timer);
             } else {
-                due.push(timer);
+                self.news.with(|news| news.due.push_back(timer));
             }
         }
         drop(dead);
@@ -118,28 +119,31 @@ impl Engine {
         }
     }
 
-    /// Asks the kernel, collects mail and due timers into `news`; calls from other threads go to the ready queue. Lets
+    /// Asks the kernel, collects mail and due timers into the news; calls from other threads go to the ready queue. Lets
     /// other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
-    pub fn poll(&self, py: Python<'_>, wait: Wait, news: &mut News) -> PyRes<()> {
+    pub fn poll(&self, py: Python<'_>, wait: Wait) -> PyRes<()> {
         let mut events = self
             .events
             .take()
             .unwrap_or_else(|| Events::with_capacity(256));
         let outcome = self.ask_kernel(py, wait, &mut events);
-        news.events.extend(events.iter().map(|event| Happened {
-            key: event.key,
-            readable: event.readable,
-            writable: event.writable,
-        }));
+        self.news.with(|news| {
+            news.events.extend(events.iter().map(|event| Happened {
+                key: event.key,
+                readable: event.readable,
+                writable: event.writable,
+            }));
+        });
         self.events.with(|place| *place = Some(events));
         let interrupted = outcome.map_err(|e| error::os_error(py, &e))? == KernelWait::Interrupted;
         if interrupted || wait != Wait::No {
             runtime::check_signals(py)?;
         }
         self.take_calls_from_mail(py);
-        self.inbox.collect_jobs(&mut news.jobs);
+        let jobs = self.inbox.take_jobs();
+        self.news.with(|news| news.jobs.extend(jobs));
         let now = clock::now_ns();
-        self.collect_due(now, &mut news.due);
+        self.collect_due(now);
         self.budget.with(|budget| match wait {
             Wait::No => budget.refill(now),
             Wait::For(_) | Wait::Forever => budget.restart(now),
@@ -175,9 +179,27 @@ impl Engine {
         outcome
     }
 
-    /// What a run that ends with an error had in its hands: due timers go behind what is ready, jobs are mail again. The
-    /// kernel repeats its events.
-    pub fn put_back(&self, news: News) {
+    /// The next finished job of the last poll.
+    pub fn next_job(&self) -> Option<Done> {
+        self.news.with(|news| news.jobs.pop_front())
+    }
+
+    /// The next event of the last poll.
+    #[inline]
+    pub fn next_event(&self) -> Option<Happened> {
+        self.news.with(|news| news.events.pop_front())
+    }
+
+    /// The next timer that was due at the last poll.
+    #[inline]
+    pub fn next_due(&self) -> Option<Own<TimerHandle>> {
+        self.news.with(|news| news.due.pop_front())
+    }
+
+    /// What a run that ends with an error, or stands still while another one runs inside it, has not seen to yet: due timers go
+    /// behind what is ready, jobs are mail again. The kernel repeats its events.
+    pub fn put_back(&self) {
+        let news = self.news.take();
         for timer in news.due {
             self.schedule_quietly(Entry::Call(timer.base().clone()));
         }

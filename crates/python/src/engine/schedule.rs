@@ -1,9 +1,11 @@
 //! Putting work in: now, later, from other threads.
 
+use std::collections::VecDeque;
+
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::{Engine, Entry, Inbox, JobId, SinkRef};
+use super::{Engine, Entry, Inbox, JobId, SinkCall, SinkRef};
 use crate::ffi::{self, Own, PyRes, Raised, SendOwn, call, coroutine};
 use crate::handle::{self, Handle, TimerHandle};
 use crate::names;
@@ -181,14 +183,50 @@ impl Engine {
 
     /// Remembers a transport that has bytes to send at the end of this callback.
     pub fn note_unflushed(&self, sink: SinkRef) {
-        self.unflushed.with(|sinks| sinks.push(sink));
+        self.unflushed.with(|sinks| sinks.push_back(sink));
     }
 
-    /// Takes the transports to flush now; hot: nearly always nothing.
+    /// How many transports are to be flushed now; hot: nearly always none.
     #[inline]
-    pub fn take_unflushed(&self) -> Option<Vec<SinkRef>> {
-        self.unflushed
-            .with(|sinks| (!sinks.is_empty()).then(|| std::mem::take(sinks)))
+    pub fn unflushed_len(&self) -> usize {
+        self.unflushed.with(|sinks| sinks.len())
+    }
+
+    /// Takes the next one.
+    pub fn next_unflushed(&self) -> Option<SinkRef> {
+        self.unflushed.with(VecDeque::pop_front)
+    }
+
+    /// A transport's `connection_made` is about to be called.
+    pub fn note_starting(&self, sink: SinkRef) {
+        self.starting.with(|starting| starting.push(sink));
+    }
+
+    /// It has been called; false: a run inside it has seen to the rest of the start.
+    pub fn finish_starting(&self, sink: &Own) -> bool {
+        let last = self.starting.with(|starting| {
+            let is_last = |last: &SinkRef| last.0.as_ptr() == sink.as_ptr();
+            starting.last().is_some_and(is_last).then(|| starting.pop())
+        });
+        last.is_some()
+    }
+
+    /// A run inside a callback begins: what the enclosing run has in its hands goes to where this one finds it.
+    pub fn hand_over(&self) {
+        self.put_back();
+        for sink in self.starting.take() {
+            self.schedule_quietly(Entry::Sink(sink, SinkCall::Started));
+        }
+    }
+
+    /// A handle in the ready queue that will call `callback(argument)`.
+    pub fn find_call(&self, callback: &Own, argument: &Own) -> Option<Own<Handle>> {
+        self.ready.with(|ready| {
+            ready.iter().find_map(|entry| match entry {
+                Entry::Call(handle) if handle.calls(callback, argument) => Some(handle.clone()),
+                _ => None,
+            })
+        })
     }
 }
 

@@ -9,6 +9,15 @@ use pyo3::prelude::*;
 use super::Engine;
 use crate::ffi::{Any, Own, PyRes, Unowned, current_task};
 
+/// The current task of a run that stands still.
+#[derive(Debug)]
+pub struct Suspended {
+    /// Whom `asyncio.current_task()` named.
+    pub current: Option<Own>,
+    /// Whom we had noted; in an eager start that is another one.
+    pub noted: Option<Own>,
+}
+
 impl Engine {
     /// A step of `task` begins.
     #[inline]
@@ -35,19 +44,20 @@ impl Engine {
     }
 
     /// For a run inside a step: takes the current task away, to be given back by `resume_task`.
-    pub fn suspend_task(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
-        this.task_noted.set(None);
-        match current_task::get(py, this.as_any())? {
-            None => Ok(None),
-            Some(_) => current_task::swap(py, this.as_any(), None),
-        }
+    pub fn suspend_task(py: Python<'_>, this: &Own<Self>) -> PyRes<Suspended> {
+        let noted = this.task_noted.take();
+        let current = match current_task::get(py, this.as_any())? {
+            None => None,
+            Some(_) => current_task::swap(py, this.as_any(), None)?,
+        };
+        Ok(Suspended { current, noted })
     }
 
     /// Undoes `suspend_task`.
-    pub fn resume_task(py: Python<'_>, this: &Own<Self>, task: Option<&Own>) -> PyRes<()> {
-        this.task_noted.set(task.cloned());
-        match task {
-            Some(task) => current_task::set(py, this.as_any(), task),
+    pub fn resume_task(py: Python<'_>, this: &Own<Self>, task: Suspended) -> PyRes<()> {
+        this.task_noted.set(task.noted);
+        match task.current {
+            Some(task) => current_task::set(py, this.as_any(), &task),
             None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use pyo3::prelude::*;
 
 use super::{Loop, resolve, signals};
-use crate::engine::{Direction, Done, Happened, News, SinkCall, SinkRef, Source, Watcher};
+use crate::engine::{Direction, Done, Happened, SinkCall, SinkRef, Source, Watcher};
 use crate::ffi::{Class, Own, PyRes, call};
 use crate::future::Future;
 use crate::handle::{self, Handle};
@@ -18,26 +18,16 @@ use crate::transport::{listener, listener::Listener, stream, udp};
 
 /// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
 /// unseen; polling is level-triggered, so the kernel says them again.
-pub(super) fn news(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
-    let mut jobs = std::mem::take(&mut news.jobs).into_iter();
-    while let Some(Done(id, outcome)) = jobs.next() {
-        let Some(waiter) = this.finish_job(id) else {
-            continue;
-        };
-        if let Err(error) = resolve::finished(py, open::<Future>(&waiter), outcome) {
-            news.jobs.extend(jobs);
-            return Err(error);
+pub(super) fn news(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    while let Some(Done(id, outcome)) = this.next_job() {
+        if let Some(waiter) = this.finish_job(id) {
+            resolve::finished(py, open::<Future>(&waiter), outcome)?;
         }
     }
-    let mut result = Ok(());
-    for event in &news.events {
-        result = one(py, this, event);
-        if result.is_err() {
-            break;
-        }
+    while let Some(event) = this.next_event() {
+        one(py, this, &event)?;
     }
-    news.events.clear();
-    result
+    Ok(())
 }
 
 fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
@@ -121,23 +111,21 @@ pub(super) fn abandon(py: Python<'_>, calls: &[SinkRef]) -> PyRes<()> {
 /// Sends what the last callback wrote.
 #[inline]
 pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    match this.take_unflushed() {
-        None => Ok(()),
-        Some(sinks) => flush_all(py, this, sinks),
+    match this.unflushed_len() {
+        0 => Ok(()),
+        count => flush_all(py, this, count),
     }
 }
 
-/// An error that leaves the loop leaves those behind it for the next flush.
-fn flush_all(py: Python<'_>, this: &Own<Loop>, sinks: Vec<SinkRef>) -> PyRes<()> {
-    let mut sinks = sinks.into_iter();
-    while let Some(sink) = sinks.next() {
-        let done = match sink.0.exact::<StreamTransport>() {
-            Some(stream) => stream::flush(py, stream),
-            None => write::flush(py, open::<WritePipeTransport>(&sink)),
+/// Those that have written by now. An error that leaves the loop leaves those behind it for the next flush.
+fn flush_all(py: Python<'_>, this: &Own<Loop>, count: usize) -> PyRes<()> {
+    for _ in 0..count {
+        let Some(sink) = this.next_unflushed() else {
+            break;
         };
-        if let Err(error) = done {
-            sinks.for_each(|sink| this.note_unflushed(sink));
-            return Err(error);
+        match sink.0.exact::<StreamTransport>() {
+            Some(stream) => stream::flush(py, stream)?,
+            None => write::flush(py, open::<WritePipeTransport>(&sink))?,
         }
     }
     Ok(())

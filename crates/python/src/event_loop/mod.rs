@@ -7,6 +7,7 @@
 mod calls;
 mod dispatch;
 mod methods;
+mod nested;
 mod resolve;
 mod run;
 mod signals;
@@ -39,6 +40,10 @@ pub struct Loop {
     current_handle: Slot,
     /// `add_signal_handler`.
     signal_handlers: GuardedCell<HashMap<i32, Own<Handle>>>,
+    /// What the innermost run waits for.
+    awaited: Slot,
+    /// Tasks in the middle of a step that runs a loop.
+    standing_still: GuardedCell<Vec<Own>>,
 }
 
 ffi::extends!(Loop: Engine, engine);
@@ -63,6 +68,8 @@ impl Class for Loop {
             slow_callback_duration: Cell::new(0.1),
             current_handle: Slot::empty(),
             signal_handlers: GuardedCell::new(HashMap::new()),
+            awaited: Slot::empty(),
+            standing_still: GuardedCell::new(Vec::new()),
         }))
     }
 
@@ -70,6 +77,7 @@ impl Class for Loop {
         self.engine.traverse(visit);
         visit.slot(&self.task_factory);
         visit.slot(&self.current_handle);
+        visit.slot(&self.awaited);
         let _ = self.signal_handlers.look(|handlers| {
             handlers
                 .values()
@@ -81,6 +89,7 @@ impl Class for Loop {
         self.engine.clear(py);
         drop(self.task_factory.take());
         drop(self.current_handle.take());
+        drop(self.awaited.take());
         drop(self.signal_handlers.take());
     }
 

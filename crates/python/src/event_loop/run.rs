@@ -3,8 +3,8 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{Loop, dispatch, signals, turn};
-use crate::engine::Engine;
+use super::{Loop, dispatch, nested, signals, turn};
+use crate::engine::{Engine, Suspended};
 use crate::ffi::{
     Args, Immortal, Own, Params, PyRes, Raised, call, coroutine, exception, recycle, runtime,
 };
@@ -39,12 +39,19 @@ fn set_running_loop(py: Python<'_>, loop_: &Own) -> PyRes<()> {
 fn check_can_run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     this.check_open(py)?;
     if this.thread() != 0 {
+        if this.thread() == runtime::thread_ident() && nested::is_allowed(py, this.as_any())? {
+            return nested::check_depth(py);
+        }
         return Err(Raised::new::<PyRuntimeError>(
             py,
             "This event loop is already running",
         ));
     }
-    if !running_loop(py)?.is_none() {
+    let running = running_loop(py)?;
+    if !running.is_none() {
+        if nested::is_allowed(py, this.as_any())? || nested::is_allowed(py, &running)? {
+            return nested::check_depth(py);
+        }
         let text = "Cannot run the event loop while another loop is running";
         return Err(Raised::new::<PyRuntimeError>(py, text));
     }
@@ -53,9 +60,26 @@ fn check_can_run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
 
 /// What a run changes in its thread and gives back at its end.
 struct Borrowed {
+    /// The thread's running loop until now, or None.
+    running: Own,
     asyncgen_hooks: Own,
-    wakeup: Option<signals::WakeupFd>,
-    suspended: Option<Own>,
+    rest: Rest,
+}
+
+/// What depends on who runs already.
+enum Rest {
+    /// The loop stood still.
+    Fresh {
+        wakeup: Option<signals::WakeupFd>,
+        suspended: Suspended,
+        enclosing: Option<nested::Enclosing>,
+    },
+    /// It runs already, further down the stack.
+    Again {
+        /// `stop()` was called for that run.
+        stopping: bool,
+        enclosing: nested::Enclosing,
+    },
 }
 
 fn set_asyncgen_hooks(py: Python<'_>, hooks: &[Own]) -> PyRes<()> {
@@ -70,15 +94,52 @@ fn track_origins(py: Python<'_>, this: &Own<Loop>, on: bool) -> PyRes<()> {
     call::method(py, this.as_any(), &names::TRACK_COROUTINE_ORIGINS, &[&on]).map(drop)
 }
 
-fn enter(py: Python<'_>, this: &Own<Loop>) -> PyRes<Borrowed> {
-    // What can fail (EMFILE) comes before anything is changed.
-    signals::prepare_wakeup_fd(py, this)?;
+fn enter(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<Borrowed> {
+    let is_fresh = this.thread() == 0;
+    if is_fresh {
+        // What can fail (EMFILE) comes before anything is changed.
+        signals::prepare_wakeup_fd(py, this)?;
+    }
     static GET: Immortal = Immortal::empty();
     let get = asyncio_function(py, &GET, "sys", "get_asyncgen_hooks")?;
     let asyncgen_hooks = call::call0(py, get)?;
     let first = call::attribute(py, this.as_any(), &names::ASYNCGEN_FIRSTITER_HOOK)?;
     let last = call::attribute(py, this.as_any(), &names::ASYNCGEN_FINALIZER_HOOK)?;
     set_asyncgen_hooks(py, &[first, last])?;
+    let running = running_loop(py)?;
+    let enclosing = if !running.is_none() {
+        Some(nested::suspend(py, &running, awaited)?)
+    } else if !is_fresh {
+        // Somebody hides the running loop.
+        set_running_loop(py, this.as_any())?;
+        Some(nested::suspend(py, this.as_any(), awaited)?)
+    } else {
+        None
+    };
+    let rest = match enclosing {
+        Some(enclosing) if !is_fresh => {
+            set_running_loop(py, this.as_any())?;
+            let stopping = this.is_stopping();
+            this.set_stopping(false);
+            Rest::Again {
+                stopping,
+                enclosing,
+            }
+        }
+        enclosing => enter_fresh(py, this, enclosing)?,
+    };
+    Ok(Borrowed {
+        running,
+        asyncgen_hooks,
+        rest,
+    })
+}
+
+fn enter_fresh(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    enclosing: Option<nested::Enclosing>,
+) -> PyRes<Rest> {
     if this.is_debug() {
         track_origins(py, this, true)?;
     }
@@ -87,31 +148,62 @@ fn enter(py: Python<'_>, this: &Own<Loop>) -> PyRes<Borrowed> {
     this.set_thread(runtime::thread_ident());
     recycle::open(py);
     let wakeup = signals::borrow_wakeup_fd(py, this)?;
-    Ok(Borrowed {
-        asyncgen_hooks,
+    Ok(Rest::Fresh {
         wakeup,
         suspended,
+        enclosing,
     })
 }
 
 fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
     let flushed = dispatch::flush(py, this);
-    this.set_stopping(false);
-    this.set_thread(0);
-    if let Some(wakeup) = borrowed.wakeup {
-        wakeup.give_back(py, this);
+    let enclosing = match borrowed.rest {
+        Rest::Fresh {
+            wakeup,
+            suspended,
+            enclosing,
+        } => {
+            this.set_stopping(false);
+            this.set_thread(0);
+            if let Some(wakeup) = wakeup {
+                wakeup.give_back(py, this);
+            }
+            Engine::forget_task(py, this.base())?;
+            set_running_loop(py, &borrowed.running)?;
+            Engine::resume_task(py, this.base(), suspended)?;
+            track_origins(py, this, false)?;
+            enclosing
+        }
+        Rest::Again {
+            stopping,
+            enclosing,
+        } => {
+            this.set_stopping(stopping);
+            Engine::forget_task(py, this.base())?;
+            Some(enclosing)
+        }
+    };
+    let hooks = borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]);
+    set_asyncgen_hooks(py, hooks)?;
+    if let Some(enclosing) = enclosing {
+        set_running_loop(py, enclosing.running_loop())?;
+        nested::resume(py, enclosing)?;
+        set_running_loop(py, &borrowed.running)?;
     }
-    Engine::forget_task(py, this.base())?;
-    set_running_loop(py, &Own::none(py))?;
-    Engine::resume_task(py, this.base(), borrowed.suspended.as_ref())?;
-    track_origins(py, this, false)?;
-    set_asyncgen_hooks(py, borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]))?;
     flushed
 }
 
 pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     check_can_run(py, this)?;
-    let borrowed = enter(py, this)?;
+    let stop = stopper(py)?;
+    let enclosing = nested::disarm(py, this, stop)?;
+    let done = run(py, this, None);
+    and_then(py, done, || nested::arm(py, this, stop, enclosing))
+}
+
+/// One run, which ends by `stop()`. `awaited`: what is going to stop it.
+fn run(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<()> {
+    let borrowed = enter(py, this, awaited)?;
     // Said to PyO3 too: it parks what is dropped by threads that it does not know to be attached. And a bug of ours must not
     // leave a loop behind that runs for ever.
     let run = std::panic::AssertUnwindSafe(|| Python::attach(|py| turn::run(py, this)));
@@ -121,12 +213,17 @@ pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         let text = format!("ferrio: internal error: {}", what.unwrap_or_default());
         Err(Raised::new::<pyo3::exceptions::PySystemError>(py, text))
     });
+    and_then(py, done, || leave(py, this, borrowed))
+}
+
+/// Something that has to be done after an error too. The first error is the one that counts.
+fn and_then<R>(py: Python<'_>, done: PyRes<R>, last: impl FnOnce() -> PyRes<()>) -> PyRes<R> {
     match done {
-        Ok(()) => leave(py, this, borrowed),
+        Ok(value) => last().map(|()| value),
         Err(error) => {
             let exception = error.take(py);
-            if let Err(second) = leave(py, this, borrowed) {
-                second.write_unraisable(py, Some(this.as_any()));
+            if let Err(second) = last() {
+                second.write_unraisable(py, None);
             }
             Err(exception::restore(py, exception))
         }
@@ -188,23 +285,34 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_
             &Own::bool(py, false),
         )?;
     }
+    nested::refuse_deadlock(py, this, &future)?;
     let stop = stopper(py)?;
-    call::method(py, &future, &names::ADD_DONE_CALLBACK, &[stop])?;
-    let run = run_forever(py, this);
+    let enclosing = nested::disarm(py, this, stop)?;
+    let done = run_until_done(py, this, &future, is_new);
+    and_then(py, done, || nested::arm(py, this, stop, enclosing))?;
+    call::method(py, &future, &names::RESULT, &[])
+}
+
+fn run_until_done(py: Python<'_>, this: &Own<Loop>, future: &Own, is_new: bool) -> PyRes<()> {
+    let stop = stopper(py)?;
+    call::method(py, future, &names::ADD_DONE_CALLBACK, &[stop])?;
+    this.awaited.set(Some(future.clone()));
+    let run = run(py, this, Some(future));
+    drop(this.awaited.take());
     let failure = run.err().map(|error| error.take(py));
-    let done = || call::truth(py, &call::method(py, &future, &names::DONE, &[])?);
+    let done = || call::truth(py, &call::method(py, future, &names::DONE, &[])?);
     let consume = || -> PyRes<()> {
-        let cancelled = call::method(py, &future, &names::CANCELLED, &[])?;
+        let cancelled = call::method(py, future, &names::CANCELLED, &[])?;
         if is_new && done()? && !call::truth(py, &cancelled)? {
             // The loop died of the task's own error: mark it as seen.
-            call::method(py, &future, &names::EXCEPTION, &[])?;
+            call::method(py, future, &names::EXCEPTION, &[])?;
         }
         Ok(())
     };
     if failure.is_some() {
         consume()?;
     }
-    call::method(py, &future, &names::REMOVE_DONE_CALLBACK, &[stop])?;
+    call::method(py, future, &names::REMOVE_DONE_CALLBACK, &[stop])?;
     if let Some(exception) = failure {
         return Err(exception::restore(py, exception));
     }
@@ -212,7 +320,7 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_
         let text = "Event loop stopped before Future completed.";
         return Err(Raised::new::<PyRuntimeError>(py, text));
     }
-    call::method(py, &future, &names::RESULT, &[])
+    Ok(())
 }
 
 pub(super) fn stop(_py: Python<'_>, this: &Own<Loop>) {

@@ -8,24 +8,23 @@ use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
 use super::{Loop, dispatch};
-use crate::engine::{Engine, Entry, News, TaskRef};
+use crate::engine::{Engine, Entry, TaskRef};
 use crate::ffi::{Own, PyRes};
-use crate::handle::{self, Handle, TimerHandle};
+use crate::handle::{self, Handle};
 use crate::names;
 use crate::task::{self, Task};
 
 /// Runs turns until `stop()`. Errors: `KeyboardInterrupt` and `SystemExit` of callbacks, errors of the poller; what was
 /// ready behind them stays ready.
 pub(super) fn run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    let mut news = News::default();
-    let done = turns(py, this, &mut news);
+    let done = turns(py, this);
     if done.is_err() {
-        this.put_back(news);
+        this.put_back();
     }
     done
 }
 
-fn turns(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
+fn turns(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     let engine = this.base::<Engine>();
     // The first turn looks at the kernel, whatever is ready.
     let mut look = true;
@@ -35,7 +34,7 @@ fn turns(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
             Engine::forget_task(py, engine)?;
             // What was written outside of any entry: before the run, by a finalizer, by a signal handler.
             dispatch::flush(py, this)?;
-            engine.poll(py, engine.patience(), news)?;
+            engine.poll(py, engine.patience())?;
         }
         // Run what is ready now; what these calls schedule belongs to the next turn.
         let ready = engine.ready_len();
@@ -48,8 +47,8 @@ fn turns(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
         // Then the kernel's events, then the timers that were due: asyncio's order.
         if look {
             Engine::forget_task(py, engine)?;
-            dispatch::news(py, this, news)?;
-            run_due(py, this, engine, &mut news.due)?;
+            dispatch::news(py, this)?;
+            run_due(py, this, engine)?;
         }
         if engine.is_stopping() {
             return Engine::forget_task(py, engine);
@@ -58,21 +57,12 @@ fn turns(py: Python<'_>, this: &Own<Loop>, news: &mut News) -> PyRes<()> {
     }
 }
 
-/// Timers whose deadline had passed at the poll. Those behind one that ends the run stay ready.
-fn run_due(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    engine: &Own<Engine>,
-    due: &mut Vec<Own<TimerHandle>>,
-) -> PyRes<()> {
-    let mut due = std::mem::take(due).into_iter();
-    while let Some(timer) = due.next() {
+/// Timers whose deadline had passed at the poll.
+fn run_due(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>) -> PyRes<()> {
+    while let Some(timer) = engine.next_due() {
         let entry = Entry::Call(timer.base().clone());
         drop(timer);
-        if let Err(error) = run_or_watch(py, this, engine, entry) {
-            due.for_each(|timer| engine.schedule_quietly(Entry::Call(timer.base().clone())));
-            return Err(error);
-        }
+        run_or_watch(py, this, engine, entry)?;
     }
     Ok(())
 }

@@ -64,8 +64,51 @@ pub fn exit(py: Python<'_>, context: &Own) -> PyRes<()> {
 /// the contexts itself, and then `f`'s own error says more.
 #[inline]
 pub fn run<R>(py: Python<'_>, context: &Own, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
-    enter(py, context)?;
-    leave_after(py, context, f())
+    match enter(py, context) {
+        Ok(()) => leave_after(py, context, f()),
+        Err(error) => run_entered(py, context, error, f),
+    }
+}
+
+/// `run` where the context is entered already. Further down the stack, when a loop runs inside a run: `f` stays in it where it is
+/// the innermost; else it has to be content with a copy. Without such a run that is an error, as it is for asyncio.
+#[cold]
+pub fn run_entered<R>(
+    py: Python<'_>,
+    context: &Own,
+    error: Raised,
+    f: impl FnOnce() -> PyRes<R>,
+) -> PyRes<R> {
+    if super::runtime::nested_runs() == 0 || !is_context(context) {
+        return Err(error);
+    }
+    error.clear(py);
+    if leave_if_current(py, context) {
+        enter(py, context)?;
+        return f();
+    }
+    let copy = copy(py, context)?;
+    enter(py, &copy)?;
+    leave_after(py, &copy, f())
+}
+
+/// Leaves the context if it is the one entered last; was it?
+pub fn leave_if_current(py: Python<'_>, context: &Own) -> bool {
+    exit(py, context).map_err(|other| other.clear(py)).is_ok()
+}
+
+/// Is it entered, by whomever?
+pub fn is_entered(py: Python<'_>, context: Option<&Own>) -> bool {
+    let Some(context) = context else {
+        return false;
+    };
+    match enter(py, context) {
+        Ok(()) => !leave_if_current(py, context),
+        Err(entered) => {
+            entered.clear(py);
+            true
+        }
+    }
 }
 
 #[inline]

@@ -1,5 +1,6 @@
 //! The interpreter around us: threads, pending signals, the wake-up descriptor.
 
+use std::cell::Cell;
 use std::os::raw::c_int;
 
 use pyo3::ffi;
@@ -34,6 +35,26 @@ pub fn die_of_interrupt_at_exit(_py: Python<'_>) -> Result<(), &'static str> {
 unsafe extern "C" {
     // Exported since 3.13 (Include/cpython/pyerrors.h; before, a hidden symbol of libpython); pyo3-ffi leaves it out.
     fn PySignal_SetWakeupFd(fd: c_int) -> c_int;
+}
+
+thread_local! {
+    static NESTED_RUNS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How many runs of loops stand still in this thread because another one runs inside them.
+#[inline]
+pub fn nested_runs() -> u32 {
+    NESTED_RUNS.get()
+}
+
+/// Counts them: one more, or one less.
+pub fn count_nested_run(more: bool) {
+    let runs = NESTED_RUNS.get();
+    NESTED_RUNS.set(if more {
+        runs + 1
+    } else {
+        runs.saturating_sub(1)
+    });
 }
 
 /// The calling thread's number, as `threading.get_ident()`.

@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 
 use crate::ffi::{
     Class, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot, Visit,
-    WithWeakrefs, call, context,
+    WithWeakrefs, call, context, runtime,
 };
 use crate::names;
 
@@ -110,6 +110,14 @@ impl Handle {
         self.cancelled.get()
     }
 
+    /// Will it call `callback(argument)`?
+    pub fn calls(&self, callback: &Own, argument: &Own) -> bool {
+        let is = |slot: &Slot, object: &Own| {
+            slot.peek(|found| found.is_some_and(|found| found.as_ptr() == object.as_ptr()))
+        };
+        self.arity.get() == Arity::One && is(&self.callback, callback) && is(&self.args, argument)
+    }
+
     /// Lets go of the call without marking it cancelled.
     pub fn release(&self) {
         let _callback = self.callback.take();
@@ -175,12 +183,16 @@ impl Handle {
         Ok(())
     }
 
-    /// Runs the call and keeps it for the next time (readers, writers, signal handlers).
+    /// Runs the call and keeps it for the next time (readers, writers). One that itself runs the loop is not called anew before
+    /// it has returned: what it was called for may still be there.
     pub fn run_again(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         let Some(callback) = this.callback.get() else {
             return Ok(());
         };
         let (args, context) = (this.args.get(), this.context.get());
+        if runtime::nested_runs() > 0 && context::is_entered(py, context.as_ref()) {
+            return Ok(());
+        }
         Self::enter(
             py,
             context.as_ref(),

@@ -41,6 +41,15 @@ pub(super) fn cancel(py: Python<'_>, this: &Own<Task>, message: Option<Own>) -> 
     Ok(true)
 }
 
+/// The task, in the middle of a step, runs a loop until `future` is done: for cancellation that is an `await`.
+pub(super) fn await_inside_step(py: Python<'_>, this: &Own<Task>, future: &Own) -> PyRes<()> {
+    this.fut_waiter.set(Some(future.clone()));
+    if this.must_cancel.get() && forward(py, future, this.cancel_message())? {
+        this.must_cancel.set(false);
+    }
+    Ok(())
+}
+
 /// `future.cancel(msg=message)` of whatever is waited for.
 pub(super) fn forward(py: Python<'_>, future: &Own, message: Option<Own>) -> PyRes<bool> {
     if let Some(future) = future.exact::<Future>() {

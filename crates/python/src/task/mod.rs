@@ -203,6 +203,21 @@ impl Task {
         }
     }
 
+    /// The task, in the middle of a step, runs a loop until `future` is done.
+    pub fn await_inside_step(py: Python<'_>, this: &Own<Self>, future: &Own) -> PyRes<()> {
+        cancel::await_inside_step(py, this, future)
+    }
+
+    /// That is over.
+    pub fn end_await_inside_step(&self) {
+        self.fut_waiter.set(None);
+    }
+
+    /// What its steps run in.
+    pub fn context(&self) -> Option<Own> {
+        self.context.get()
+    }
+
     /// Leaves the engine's list of living tasks.
     fn unlist(&self) {
         if let (Some(key), Some(engine)) = (self.listed.take(), self.lister.take()) {

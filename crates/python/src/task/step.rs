@@ -109,7 +109,9 @@ pub(super) fn run(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes
     let Some(context) = this.context.get() else {
         return Err(gone(py));
     };
-    context::enter(py, &context)?;
+    if let Err(entered) = context::enter(py, &context) {
+        return run_in_entered(py, this, &context, entered, error.as_ref());
+    }
     match resume(py, this, error.as_ref()) {
         coroutine::Step::Failed(error) => {
             let exception = error.take(py);
@@ -120,6 +122,27 @@ pub(super) fn run(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes
             context::exit(py, &context)?;
             settle(py, this, done)
         }
+    }
+}
+
+/// The same in a context that cannot be entered; possible inside a run of the loop that stands still.
+#[cold]
+fn run_in_entered(
+    py: Python<'_>,
+    this: &Own<Task>,
+    context: &Own,
+    entered: Raised,
+    error: Option<&Own>,
+) -> PyRes<()> {
+    let done = context::run_entered(py, context, entered, || {
+        Ok(match resume(py, this, error) {
+            coroutine::Step::Failed(error) => Err(error.take(py)),
+            done => Ok(done),
+        })
+    })?;
+    match done {
+        Ok(done) => settle(py, this, done),
+        Err(exception) => failed(py, this, exception),
     }
 }
 

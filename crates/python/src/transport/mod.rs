@@ -9,7 +9,7 @@ use std::cell::Cell;
 use ferrio_core::conn::{Action, Conn};
 use pyo3::prelude::*;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, SinkRef};
 use crate::ffi::{Own, PyRes, Slot, call, context};
 use crate::names;
 
@@ -31,7 +31,8 @@ fn change(conn: &Cell<Conn>, transition: impl FnOnce(&mut Conn) -> Action) -> Ac
     action
 }
 
-/// Runs a protocol callback in the transport's context, which is gone once the connection is.
+/// Runs a protocol callback in the transport's context, which is gone once the connection is. A callback that runs the loop may be
+/// called again meanwhile: it can wait for what comes next.
 #[inline]
 fn in_context<R>(py: Python<'_>, context: &Slot, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
     match context.get() {
@@ -47,6 +48,19 @@ fn in_own_context<R>(py: Python<'_>, context: &Slot, f: impl FnOnce() -> PyRes<R
         Some(context) => context::run_or_stay(py, &context, f),
         None => f(),
     }
+}
+
+/// `connection_made` is about to be called; a run of the loop inside it does the rest of the start.
+fn note_starting(engine: &Slot<Engine>, transport: &Own) {
+    if let Some(engine) = engine.get() {
+        engine.note_starting(SinkRef(transport.clone()));
+    }
+}
+
+/// It has been called: is the rest of the start still to be done?
+fn finish_starting(engine: &Slot<Engine>, transport: &Own) -> bool {
+    let engine = engine.get();
+    engine.is_none_or(|engine| engine.finish_starting(transport))
 }
 
 /// Is there an end of a callback at which bytes can be flushed? Outside of a run they are sent at once.

@@ -132,7 +132,17 @@ impl PipeTransport {
 
     /// `connection_made`, then watching the descriptor, then whoever waits: asyncio's order.
     fn begin(py: Python<'_>, this: &Own<Self>, watch: impl FnOnce() -> PyRes<()>) -> PyRes<()> {
-        Self::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()])?;
+        super::note_starting(&this.engine, this.as_any());
+        let made = Self::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
+        let to_be_started = super::finish_starting(&this.engine, this.as_any());
+        made?;
+        if to_be_started {
+            Self::started(py, this, watch)?;
+        }
+        Ok(())
+    }
+
+    fn started(py: Python<'_>, this: &Own<Self>, watch: impl FnOnce() -> PyRes<()>) -> PyRes<()> {
         let _interest_follows = this.change(Conn::started);
         if let Err(error) = watch() {
             // epoll refuses some character devices (/dev/null): told, as asyncio does, and nothing is read.

@@ -78,6 +78,7 @@ pub fn start(
 pub fn call(py: Python<'_>, this: &Own<ReadPipeTransport>, call: SinkCall) -> PyRes<()> {
     match call {
         SinkCall::Start => PipeTransport::begin(py, this.base(), || update_interest(py, this)),
+        SinkCall::Started => PipeTransport::started(py, this.base(), || update_interest(py, this)),
         SinkCall::ConnectionLost => {
             if this.at_eof.replace(false) {
                 PipeTransport::tell(py, this.base(), &names::EOF_RECEIVED, &[])?;

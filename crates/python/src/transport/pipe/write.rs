@@ -85,6 +85,7 @@ pub fn start(
 pub fn call(py: Python<'_>, this: &Own<WritePipeTransport>, call: SinkCall) -> PyRes<()> {
     match call {
         SinkCall::Start => PipeTransport::begin(py, this.base(), || update_interest(py, this)),
+        SinkCall::Started => PipeTransport::started(py, this.base(), || update_interest(py, this)),
         SinkCall::ConnectionLost => PipeTransport::connection_lost(py, this.base()),
     }
 }

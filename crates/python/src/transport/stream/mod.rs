@@ -60,6 +60,8 @@ pub struct StreamTransport {
     peer: GuardedCell<Option<SockAddr>>,
     /// Kept when the descriptor is closed; until then the kernel is asked.
     local: GuardedCell<Option<SockAddr>>,
+    /// `eof_received` is being called.
+    at_eof: Cell<bool>,
     /// Why the connection was lost.
     error: Slot,
     /// Between `_begin_sendfile` and `_end_sendfile`: nobody may write.
@@ -166,6 +168,7 @@ impl StreamTransport {
                 extra: Slot::new(begin.extra),
                 peer: GuardedCell::new(peer),
                 local: GuardedCell::new(None),
+                at_eof: Cell::new(false),
                 error: Slot::empty(),
                 sending_file: Cell::new(false),
                 file_waiter: Slot::empty(),
@@ -263,6 +266,7 @@ impl StreamTransport {
 pub fn call(py: Python<'_>, this: &Own<StreamTransport>, call: SinkCall) -> PyRes<()> {
     match call {
         SinkCall::Start => begin(py, this),
+        SinkCall::Started => started(py, this),
         SinkCall::ConnectionLost => close::connection_lost(py, this),
     }
 }
@@ -289,12 +293,21 @@ pub fn ready(
 
 /// `connection_made`, then reading, then whoever waits for the connection: asyncio's order.
 fn begin(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    super::note_starting(&this.engine, this.as_any());
     let made = this.in_context(py, || {
         this.protocol
             .call(py, &names::CONNECTION_MADE, &[this.as_any()])
             .map(drop)
     });
+    let to_be_started = super::finish_starting(&this.engine, this.as_any());
     report_callback(py, this, made, &names::CONNECTION_MADE)?;
+    if to_be_started {
+        started(py, this)?;
+    }
+    Ok(())
+}
+
+fn started(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let _interest_follows = this.change(Conn::started);
     StreamTransport::update_interest(py, this)?;
     if let Some(waiter) = this.waiter.take() {

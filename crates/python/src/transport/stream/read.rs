@@ -87,10 +87,15 @@ fn into_protocol(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
 
 /// The peer has ended its half: the protocol says whether ours stays open.
 fn end_of_stream(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    if this.at_eof.replace(true) {
+        // The kernel says it again to a run inside `eof_received`.
+        return Ok(());
+    }
     let answer = this.in_context(py, || {
         let answer = this.protocol.call(py, &names::EOF_RECEIVED, &[])?;
         call::truth(py, &answer)
     });
+    this.at_eof.set(false);
     let keep_open = match answer {
         Ok(keep_open) => keep_open,
         Err(error) => {

@@ -190,6 +190,7 @@ pub fn start(
 pub fn call(py: Python<'_>, this: &Own<DatagramTransport>, call: SinkCall) -> PyRes<()> {
     match call {
         SinkCall::Start => begin(py, this),
+        SinkCall::Started => started(py, this),
         SinkCall::ConnectionLost => connection_lost(py, this),
     }
 }
@@ -213,7 +214,17 @@ pub fn ready(
 
 /// `connection_made`, then receiving, then whoever waits: asyncio's order.
 fn begin(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
-    DatagramTransport::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()])?;
+    super::note_starting(&this.engine, this.as_any());
+    let made = DatagramTransport::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
+    let to_be_started = super::finish_starting(&this.engine, this.as_any());
+    made?;
+    if to_be_started {
+        started(py, this)?;
+    }
+    Ok(())
+}
+
+fn started(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
     let _interest_follows = this.change(Conn::started);
     DatagramTransport::update_interest(py, this)?;
     match this.waiter.take() {
