@@ -10,7 +10,6 @@ import contextlib
 import threading
 import types
 import warnings
-from asyncio.base_events import _run_until_complete_cb
 
 #: So many runs may stand still in a thread: each takes its part of the recursion limit.
 _MOST = 50
@@ -130,7 +129,8 @@ class _Roots:
 
 
 def _stops_the_loop(task):
-    return any(callback is _run_until_complete_cb for callback, _ in task._callbacks or ())
+    stops = asyncio.base_events._run_until_complete_cb
+    return any(callback is stops for callback, _ in task._callbacks or ())
 
 
 def _is_stopped(loop, roots):

@@ -17,9 +17,9 @@ FOUND = sorted(path for pattern in PATTERNS for path in PROGRAMS.glob(pattern))
 UNTIL_313 = {"s0_basic", "s0_wait"}
 
 
-def run(path, **environment):
+def run(path, *options, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "ferrio", str(path)],
+        [sys.executable, "-m", "ferrio", *options, str(path), *options],
         capture_output=True,
         text=True,
         timeout=120,  # seconds; only a hang takes so long
@@ -39,6 +39,12 @@ def test_it_prints_ok(path, tmp_path):
         return
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "OK"
+
+
+@pytest.mark.parametrize("options", [(), ("--nested",)], ids=["plain", "nested"])
+def test_the_notebook(options):
+    done = run(PROGRAMS / "s2_notebook.py", *options)
+    assert (done.returncode, done.stdout) == (0, "OK\n"), done.stderr
 
 
 @pytest.fixture

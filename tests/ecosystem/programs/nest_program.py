@@ -1,4 +1,5 @@
-"""A program written for nest_asyncio or nest_asyncio2. Arguments: the package, how it is applied, and where ferrio comes in."""
+"""A program written for nest_asyncio or nest_asyncio2. Arguments: the package, where it is applied, and how ferrio comes in:
+as the loop's factory only, by `ferrio.install()`, or by ``python -m ferrio``."""
 
 import asyncio
 import contextvars
@@ -19,7 +20,10 @@ def new_loop():
 
 def apply(loop=None):
     nest = importlib.import_module(package)
-    nest.apply(loop) if loop is not None else nest.apply()
+    if loop is None:
+        nest.apply()
+    else:
+        nest.apply(loop)
 
 
 async def double(number):
@@ -60,7 +64,8 @@ async def main():
     for made in (asyncio.ensure_future(double(1)), loop.create_task(double(1)), loop.create_future()):
         print(type(made).__module__, end=" ")
         made.cancel()
-        if comes == "install":
+        if comes != "loop":
+            # Not the ones in Python, of which ours are no instances.
             kind = asyncio.Task if hasattr(made, "get_coro") else asyncio.Future
             assert isinstance(made, kind), kind
     await asyncio.sleep(0)
@@ -82,9 +87,8 @@ if applied == "loop":
 if applied == "outside":
     apply()
 print(loop.run_until_complete(main()))
-if applied != "inside":
-    # Their own run keeps to the current loop.
-    assert asyncio.run(double(5)) == 10
+# Their own run keeps to the current loop.
+assert asyncio.run(double(5)) == 10
 loop.close()
 if comes == "install":
     ferrio.uninstall()
