@@ -7,6 +7,7 @@ the middle of which it was begun finds less in the ready queue than it has count
 import asyncio
 import collections
 import contextlib
+import sys
 import threading
 import types
 import warnings
@@ -100,7 +101,7 @@ def run_until_complete(loop, future):
         return type(loop).run_until_complete(loop, future)
     loop._check_closed()
     awaited = asyncio.ensure_future(future, loop=loop)
-    if awaited is asyncio.current_task(loop):
+    if awaited is _current_task(loop):
         raise RuntimeError(f"Task cannot await on itself: {awaited!r}")
     if awaited is not future:
         awaited._log_destroy_pending = False
@@ -110,6 +111,11 @@ def run_until_complete(loop, future):
     if not awaited.done():
         raise RuntimeError("Event loop stopped before Future completed.")
     return awaited.result()
+
+
+def _current_task(loop):
+    python = getattr(asyncio.tasks, "_py_current_task", asyncio.current_task)
+    return asyncio.current_task(loop) or python(loop)
 
 
 def close(loop):
@@ -150,9 +156,7 @@ def _standing_still(loop):
     """The enclosing run of this loop, its current task and its stop() meanwhile."""
     if len(loop._ready.waiting) >= _MOST:
         raise RuntimeError(f"{_MOST} runs of event loops are nested in this thread already")
-    task = asyncio.current_task(loop)
-    if task is not None:
-        _leave(loop, task)
+    enter_again = _leave_tasks(loop)
     handle, stopping, roots = getattr(loop, "_current_handle", None), loop._stopping, _Roots(loop)
     loop._stopping = False
     loop._ready.waiting.append([])
@@ -162,21 +166,23 @@ def _standing_still(loop):
         loop._ready.extendleft(reversed(loop._ready.waiting.pop()))
         loop._current_handle = handle
         loop._stopping = stopping or roots.stopped
+        enter_again()
+
+
+def _leave_tasks(loop):
+    """Nobody is the loop's current task until the result is called. Since 3.14 tasks in C and in Python have a register each."""
+    tasks, left = asyncio.tasks, []
+    registers = [(tasks.current_task, tasks._leave_task, tasks._enter_task)]
+    if sys.version_info >= (3, 14):
+        registers.append((tasks._py_current_task, tasks._py_leave_task, tasks._py_enter_task))
+    for current, leave, enter in registers:
+        task = current(loop)
         if task is not None:
-            _enter(loop, task)
+            leave(loop, task)
+            left.append((enter, task))
 
+    def enter_again():
+        for enter, task in left:
+            enter(loop, task)
 
-def _leave(loop, task):
-    _functions(task)[1](loop, task)
-
-
-def _enter(loop, task):
-    _functions(task)[0](loop, task)
-
-
-def _functions(task):
-    """How a task becomes the current one and ceases to be: since 3.14 there are two registers, for tasks in C and in Python."""
-    python = getattr(asyncio.tasks, "_py_enter_task", None)
-    if python is not None and isinstance(task, asyncio.tasks._PyTask):
-        return python, asyncio.tasks._py_leave_task
-    return asyncio.tasks._enter_task, asyncio.tasks._leave_task
+    return enter_again

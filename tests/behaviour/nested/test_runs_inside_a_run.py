@@ -151,6 +151,20 @@ def test_from_a_task_that_is_started_eagerly(nestable):
     assert nestable.run_until_complete(main()) == 2
 
 
+@pytest.mark.parametrize("kind", ["_CTask", "_PyTask"])
+def test_from_tasks_of_asyncios_own(nestable, kind):
+    kind = getattr(asyncio.tasks, kind)
+    nestable.set_task_factory(lambda loop, coro, **named: kind(coro, loop=loop, **named))
+
+    async def main():
+        assert type(asyncio.ensure_future(answer())) is kind
+        assert asyncio.run(answer(1)) == 1
+        await asyncio.sleep(0)
+        return nestable.run_until_complete(answer(2))
+
+    assert nestable.run_until_complete(main()) == 2
+
+
 def test_run_forever_inside_a_run(nestable):
     async def main():
         nestable.call_later(0.001, nestable.stop)

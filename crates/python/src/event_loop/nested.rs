@@ -50,6 +50,8 @@ pub(super) struct Enclosing {
     /// Its loop: the same one, another of ours, or any other.
     loop_: Own,
     task: Suspended,
+    /// From 3.14 on a task in Python code is the current one in a register of its own.
+    python_task: Option<Own>,
     /// The task's context, where it could be left.
     context: Option<Own>,
 }
@@ -71,6 +73,7 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
             noted: None,
         },
     };
+    let python_task = leave_python_task(py, running)?;
     if let Some(running) = ours {
         running.hand_over();
         let standing = task.current.clone();
@@ -89,6 +92,7 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
     Ok(Enclosing {
         loop_: running.clone(),
         task,
+        python_task,
         context: left,
     })
 }
@@ -99,6 +103,7 @@ pub(super) fn resume(py: Python<'_>, enclosing: Enclosing) -> PyRes<()> {
     let Enclosing {
         loop_,
         task,
+        python_task,
         context,
     } = enclosing;
     if let Some(task) = task.current.as_ref().and_then(|task| task.cast::<Task>()) {
@@ -118,7 +123,24 @@ pub(super) fn resume(py: Python<'_>, enclosing: Enclosing) -> PyRes<()> {
             }
         }
     }
+    if let Some(task) = python_task {
+        let enter = py.import("asyncio.tasks")?.getattr("_py_enter_task")?;
+        enter.call1((loop_.bound(py), task.bound(py)))?;
+    }
     entered
+}
+
+fn leave_python_task(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
+    if !cfg!(Py_3_14) {
+        return Ok(None);
+    }
+    let (tasks, loop_) = (py.import("asyncio.tasks")?, loop_.bound(py));
+    let task = tasks.getattr("_py_current_task")?.call1((loop_,))?;
+    if task.is_none() {
+        return Ok(None);
+    }
+    tasks.getattr("_py_leave_task")?.call1((loop_, &task))?;
+    Ok(Some(Own::from(task)))
 }
 
 /// The end of what the enclosing run of the same loop waits for must not stop the inner one: its done callback is taken away,
