@@ -125,7 +125,7 @@ _execute_child: typing.Any = types.FunctionType(
 )
 
 
-def start(loop, command, **kwargs):
+def start(loop, command, /, **kwargs):
     """A `subprocess.Popen` for the command, on whose `exec` nobody has waited if it is one of ours."""
     if subprocess.Popen is not _STOCK or _STOCK._execute_child is not _EXECUTE_CHILD or not getattr(subprocess, "_USE_VFORK", True):
         # Somebody has put something in its place, or has told it to do without.
