@@ -4,6 +4,7 @@
 * `ferrio.run` is `asyncio.run` on it; `ferrio.new_event_loop` is a loop factory for whoever takes one.
 * `ferrio.allow_nested` lets a loop be run inside its own run, as notebooks and older programs ask for.
 * `ferrio.install` makes it the process's default, until `ferrio.uninstall`.
+* ``python -m ferrio --legacy app.py`` and `ferrio.legacy` run programs that were written for Python 3.4 to 3.10.
 * ``import ferrio as asyncio`` has every public name of asyncio and of its submodules: native where there is a native one,
   asyncio's own otherwise, as the running CPython has them.
 
@@ -12,6 +13,7 @@ Thread-safety is asyncio's: a loop and what belongs to it are used from the loop
 """
 
 import asyncio
+import importlib
 
 from ._ferrio import Future, Task, __version__
 from ._graph import share_call_graph
@@ -39,11 +41,13 @@ __all__ += tuple(name for name in asyncio.__all__ if name not in _OWN)
 
 
 def __getattr__(name):
-    """What asyncio has and ferrio has no own version of; `EventLoopPolicy`, made when somebody asks for it."""
+    """What asyncio has and ferrio has no own version of; `EventLoopPolicy` and `legacy`, made when somebody asks."""
     if name == "EventLoopPolicy":
         from ._policy import EventLoopPolicy
 
         return EventLoopPolicy
+    if name == "legacy":
+        return importlib.import_module("ferrio.legacy")
     if not name.startswith("__"):
         try:
             return getattr(asyncio, name)

@@ -112,6 +112,7 @@ from . import (
     events as events,
     exceptions as exceptions,
     futures as futures,
+    legacy as legacy,
     locks as locks,
     protocols as protocols,
     queues as queues,

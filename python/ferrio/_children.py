@@ -6,6 +6,7 @@ the child or the fork server imports the program's main module. See docs/decisio
 """
 
 import os
+import sys
 
 from . import _options
 from ._install import install
@@ -25,7 +26,7 @@ try:
 except ImportError:
     pass
 else:
-    inherit({options!r})
+    inherit({options!r}, legacy={legacy!r})
 finally:
     sys.path = path
 """
@@ -52,14 +53,27 @@ def _with_ferrio(arguments):
         code = arguments.index("-c", 1) + 1
         if any(start in arguments[code] for start in _STARTS):
             root = os.path.dirname(os.path.dirname(__file__))
-            inheriting = _INHERIT.format(root=root, options=_options.given)
+            inheriting = _INHERIT.format(root=root, options=_options.given, legacy=_has_legacy())
             arguments[code] = f"exec({inheriting!r}, {{}})\n{arguments[code]}"
     return arguments
 
 
-def inherit(options):
-    """What a child does first: be as its parent, which was given these options of ``python -m ferrio`` or (None) has no such."""
+def _has_legacy():
+    # Not imported for this: it is much code.
+    legacy = sys.modules.get("ferrio.legacy")
+    return legacy is not None and legacy.is_installed()
+
+
+def inherit(options, legacy):
+    """What a child does first: be as its parent, which was given these options of ``python -m ferrio`` or (None) has no such.
+
+    `legacy`: the parent has `ferrio.legacy`, by the option or by itself.
+    """
     if options is None:
         install()
     else:
         _options.apply(options)
+    if legacy and "--legacy" not in (options or ()):
+        from .legacy import install as install_legacy
+
+        install_legacy()

@@ -4,7 +4,7 @@ from ._install import install
 from ._nested import allow_nested
 from ._uvloop import watch_uvloop
 
-OPTIONS = ("--nested", "--override")
+OPTIONS = ("--legacy", "--nested", "--override")
 
 #: Those given, sorted; None: ``python -m ferrio`` has not started this process.
 given: list[str] | None = None
@@ -18,3 +18,7 @@ def apply(options):
     if "--nested" in options:
         allow_nested()
     watch_uvloop("--override" in options)
+    if "--legacy" in options:
+        from . import legacy
+
+        legacy.install()

@@ -66,7 +66,7 @@ def test_the_stubs_themselves_are_right(check, version, tmp_path):
     # Without the configuration, which ignores what is in the package.
     config = tmp_path / "mypy.ini"
     config.write_text(f"[mypy]\nmypy_path = {PACKAGE.parent}\n")
-    stubs = sorted(PACKAGE.glob("*.pyi"))
+    stubs = sorted(PACKAGE.rglob("*.pyi"))
     assert PACKAGE / "__init__.pyi" in stubs
     status, output = check("--python-version", version, *stubs, config=config)
     assert status == 0, output
