@@ -11,11 +11,11 @@ import sys
 from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
 from types import ModuleType
 
-from . import _ferrio
-from ._hints import hint_for
-from ._options import OPTIONS, apply
+from . import _ferrio, _options
 
-_USAGE = "usage: python -m ferrio [-h] [--version] [--nested] [--override] (file | -m module | -c code | -) [args ...]"
+_USAGE = (
+    "usage: python -m ferrio [-h] [--version] [--legacy] [--nested] [--override] (file | -m module | -c code | -) [args ...]"
+)
 
 _HELP = f"""{_USAGE}
 
@@ -26,6 +26,7 @@ Run an asyncio program on ferrio's event loop, tasks and futures.
   -c code      code, as python -c
   -            a program from standard input
   args         go to the program, in sys.argv
+  --legacy     give the program what asyncio had in Python 3.4 to 3.10: @asyncio.coroutine, loop= arguments and more
   --nested     let a loop be run inside its own run: run_until_complete, asyncio.run, Runner.run
   --override   give the program ferrio where it asks for uvloop by name; without, it keeps uvloop, and a line on stderr says so
   --version    print the version
@@ -40,7 +41,7 @@ def main() -> None:
     """Do what the command line says, then end the process. Never returns normally."""
     arguments = sys.argv[1:]
     options = set()
-    while arguments and arguments[0] in OPTIONS:
+    while arguments and arguments[0] in _options.OPTIONS:
         options.add(arguments.pop(0))
     if not arguments:
         _refuse("nothing to run")
@@ -52,7 +53,7 @@ def main() -> None:
         sys.stdout.write(f"ferrio {_ferrio.__version__} (CPython {sys.version.split()[0]})\n")
         sys.exit()
     start = _starter(first, rest)
-    apply(options)
+    _options.apply(options)
     # The package's own __main__ stays referenced: its frames are still below us.
     package_main = sys.modules["__main__"]
     uncaught = _uncaught_by(start)
@@ -201,8 +202,21 @@ def _end_with(exception):
         raise exception
     if isinstance(exception, KeyboardInterrupt):
         _ferrio._die_of_interrupt_at_exit()
-    hint = hint_for(exception)
-    if hint is not None:
-        exception.add_note(hint)
     _ferrio._print_uncaught(exception)
+    _tell_the_way_out(exception)
     sys.exit(1)
+
+
+def _tell_the_way_out(exception):
+    """One line more where an option of ours makes the program run."""
+    if sys.stderr is None:
+        return
+    try:
+        from ._hints import line_for
+
+        line = line_for(exception, _options.given)
+        if line is not None:
+            sys.stderr.write(line)
+    except Exception:
+        # The process may have no descriptor, memory or stack left; what it ended with has been told.
+        return

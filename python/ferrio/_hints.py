@@ -1,9 +1,10 @@
-"""What a program that dies of an uncaught exception is told about options of ``python -m ferrio`` that make it run."""
+"""The line after the traceback of a program that has ended with an error which an option of ``python -m ferrio`` avoids."""
 
-from . import _options
+_LEGACY = "ferrio: this program is written for an older Python, and runs with python -m ferrio --legacy …\n"
+_NESTED = "ferrio: this program runs a loop inside its own run, which it may with python -m ferrio --nested …\n"
 
-#: The beginnings of what asyncio says where a loop is run inside a running one.
-_NESTED_RUN = (
+#: What asyncio says where a loop is run inside a running one.
+_RUNS_ALREADY = (
     "This event loop is already running",
     "Cannot run the event loop while another loop is running",
     "asyncio.run() cannot be called from a running event loop",
@@ -11,8 +12,13 @@ _NESTED_RUN = (
 )
 
 
-def hint_for(exception: BaseException) -> str | None:
-    """One more line for the exception's report, or None."""
-    if type(exception) is RuntimeError and str(exception) in _NESTED_RUN and "--nested" not in (_options.given or ()):
-        return "python -m ferrio --nested … makes this program run: it lets a loop be run inside its own run"
+def line_for(exception: BaseException, given: list[str]) -> str | None:
+    """The line to write, or None. `given` are the options that the program was started with."""
+    if "--nested" not in given and type(exception) is RuntimeError and str(exception) in _RUNS_ALREADY:
+        return _NESTED
+    if "--legacy" not in given:
+        from .legacy import _cured
+
+        if _cured.is_cured(exception):
+            return _LEGACY
     return None

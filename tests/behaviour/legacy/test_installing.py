@@ -100,7 +100,7 @@ def test_what_somebody_else_has_put_there_stays():
 
 
 def test_without_the_option_nothing_of_it_is_imported():
-    source = "import sys; print([name for name in sys.modules if 'legacy' in name or '_hint' in name])"
+    source = "import sys; print([name for name in sys.modules if 'legacy' in name or '_hints' in name])"
     assert python(source, "-m", "ferrio") == "[]\n"
     assert "ferrio.legacy" in python(source, "-m", "ferrio", "--legacy")
 

@@ -232,7 +232,7 @@ def test_help_goes_to_stdout():
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("--nonsense", "app.py"), ("-m",), ("-c",), ("--override",), ("--override", "--nonsense", "app.py")],
+    [(), ("--nonsense", "app.py"), ("-m",), ("-c",), ("--override",), ("--override", "--nonsense", "app.py"), ("--legacy",)],
 )
 def test_a_wrong_command_line_says_what_is_wrong(arguments):
     done = ferrio_command(*arguments)
