@@ -61,6 +61,9 @@ uvloop() {
 
 seeds() {
     say "examples and learners' programs under python -m ferrio, CPython $1"
+    install_into ".venv-$1" -r requirements/ecosystem.txt
+    local libraries=target/seeds-py$1
+    [ -d "$libraries/aioredis" ] || install_into ".venv-$1" --target "$libraries" -r requirements/seeds.txt
     ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples benches/tests
 }
 

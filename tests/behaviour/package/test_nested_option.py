@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("ferrio")
 
-HINT = "python -m ferrio --nested … makes this program run: it lets a loop be run inside its own run"
+HINT = "ferrio: this program runs a loop inside its own run, which it may with python -m ferrio --nested …"
 
 PROGRAM = """\
 import asyncio, multiprocessing, sys
