@@ -19,7 +19,7 @@ __all__ = ("install", "is_installed", "uninstall")
 
 _lock = threading.Lock()
 _count = 0
-_installation: _install._Installation | None = None
+_installation: _install.Installation | None = None
 
 
 def install() -> None:
@@ -75,7 +75,7 @@ def places():
 
 
 def _put_back():
-    installation = _install._Installation()
+    installation = _install.Installation()
     try:
         for part in _PARTS:
             part.put_back(installation)
