@@ -105,9 +105,15 @@ def run_until_complete(loop, future):
         raise RuntimeError(f"Task cannot await on itself: {awaited!r}")
     if awaited is not future:
         awaited._log_destroy_pending = False
-    with _standing_still(loop) as roots:
-        while not awaited.done() and not _is_stopped(loop, roots):
-            loop._run_once()
+    told = []
+    # Not only until it is done: whoever asked before to be called then is called first, as in a run that is not nested.
+    awaited.add_done_callback(told.append)
+    try:
+        with _standing_still(loop) as roots:
+            while not told and not _is_stopped(loop, roots):
+                loop._run_once()
+    finally:
+        awaited.remove_done_callback(told.append)
     if not awaited.done():
         raise RuntimeError("Event loop stopped before Future completed.")
     return awaited.result()

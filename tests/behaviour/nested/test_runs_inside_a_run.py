@@ -83,6 +83,19 @@ def test_many_tasks_that_run_the_loop(nestable):
     assert nestable.run_until_complete(main()) == list(range(30))
 
 
+def test_who_asked_before_is_called_before_the_run_ends(nestable):
+    """Found with a notebook in a stock kernel, whose callback printed in a later cell."""
+    seen = []
+
+    async def main():
+        task = asyncio.ensure_future(answer())
+        task.add_done_callback(lambda done: seen.append(done.result()))
+        nestable.run_until_complete(task)
+        return list(seen)
+
+    assert nestable.run_until_complete(main()) == [42]
+
+
 def test_from_a_callback_and_a_timer(nestable):
     seen = []
 
