@@ -41,13 +41,18 @@ __all__ += tuple(name for name in asyncio.__all__ if name not in _OWN)
 
 
 def __getattr__(name):
-    """What asyncio has and ferrio has no own version of; `EventLoopPolicy` and `legacy`, made when somebody asks."""
+    """What asyncio has and ferrio has no own version of; what is made when somebody asks for it: `EventLoopPolicy`, `legacy`,
+    and the functions behind ``%load_ext ferrio``."""
     if name == "EventLoopPolicy":
         from ._policy import EventLoopPolicy
 
         return EventLoopPolicy
     if name == "legacy":
         return importlib.import_module("ferrio.legacy")
+    if name in ("load_ipython_extension", "unload_ipython_extension"):
+        from . import _ipython
+
+        return getattr(_ipython, name)
     if not name.startswith("__"):
         try:
             return getattr(asyncio, name)

@@ -132,6 +132,10 @@ from ._nested import allow_nested as allow_nested, nested as nested
 from ._loop import Loop as Loop, new_event_loop as new_event_loop
 from ._run import run as run
 
+# For IPython, which calls them with its shell: %load_ext ferrio, %unload_ext ferrio.
+def load_ipython_extension(shell: object) -> None: ...
+def unload_ipython_extension(shell: object) -> None: ...
+
 __all__ += ("Loop", "allow_nested", "install", "nested", "uninstall")  # type: ignore[assignment]
 
 if sys.version_info >= (3, 12):
