@@ -24,15 +24,17 @@ _exchanged = False
 
 def load_ipython_extension(shell):
     """What ``%load_ext ferrio`` calls. IPython calls it once, or again after `unload_ipython_extension`."""
+    # Asked first: what is installed begins without a current loop.
+    loop = _loop_of(shell)
     install()
-    running = asyncio._get_running_loop()
-    if running is None:
+    if loop is None:
         _exchange_loops()
         allow_nested()
-    elif isinstance(running, Loop):
-        allow_nested(running)
+    elif isinstance(loop, Loop):
+        allow_nested(loop)
     else:
-        print(f"ferrio: {_allowed_on(running)} {_HOW_TO_GET_IT}")
+        asyncio.set_event_loop(loop)
+        print(f"ferrio: {_allowed_on(loop)} {_HOW_TO_GET_IT}")
 
 
 def unload_ipython_extension(shell):
@@ -40,6 +42,16 @@ def unload_ipython_extension(shell):
     if _exchanged:
         _exchange_loops()
     uninstall()
+
+
+def _loop_of(shell):
+    """The loop that the session runs on; None if it has none."""
+    running = asyncio._get_running_loop()
+    if running is not None or not hasattr(shell, "kernel"):
+        return running
+    # Extensions of a kernel's configuration are loaded before it runs; ipykernel 6 has made its loop by then, 7 has not.
+    policy = getattr(asyncio.events, "_event_loop_policy", None)
+    return getattr(getattr(policy, "_local", None), "_loop", None)
 
 
 def _exchange_loops():
@@ -56,5 +68,5 @@ def _allowed_on(loop):
     try:
         allow_nested(loop)
     except RuntimeError as error:
-        return f"this session's loop runs already, so it stays {kind}, and cannot run nested: {error}."
-    return f"this session's loop runs already, so it stays {kind}; run_until_complete and asyncio.run now work in its cells."
+        return f"this session has its loop already, so it stays {kind}, and cannot run nested: {error}."
+    return f"this session has its loop already, so it stays {kind}; run_until_complete and asyncio.run now work in its cells."

@@ -44,9 +44,9 @@ def kernel_manager(prefix, name):
 class Kernel:
     """A running kernel, cell by cell."""
 
-    def __init__(self, manager, directory):
+    def __init__(self, manager, directory, *flags):
         self.manager = manager
-        manager.start_kernel(cwd=str(directory))
+        manager.start_kernel(cwd=str(directory), extra_arguments=list(flags))
         self._connect()
 
     def _connect(self):

@@ -5,10 +5,14 @@ import json
 import pathlib
 import sys
 
-import nbclient
-import nbformat
 import pytest
-from sessions import WATCHDOG_SECONDS, Kernel, Terminal, kernel_manager, python
+
+for package in ("ipykernel", "nbclient", "pexpect"):
+    pytest.importorskip(package, reason=f"{package} is not installed: requirements/ecosystem.txt, where there are wheels of pyzmq")
+
+import nbclient  # noqa: E402
+import nbformat  # noqa: E402
+from sessions import WATCHDOG_SECONDS, Kernel, Terminal, kernel_manager, python  # noqa: E402
 
 NOTEBOOK = pathlib.Path(__file__).resolve().parents[2] / "examples" / "notebook.ipynb"
 LOOP = "import asyncio; type(asyncio.get_running_loop()).__module__"
@@ -38,11 +42,11 @@ def prefix(tmp_path_factory):
 
 @pytest.fixture
 def kernel(prefix, tmp_path):
-    """``kernel(name)``: a running kernel, ended after the test."""
+    """``kernel(name, *flags)``: a running kernel, ended after the test."""
     with contextlib.ExitStack() as stack:
 
-        def start(name):
-            running = Kernel(stack.enter_context(kernel_manager(prefix, name)), tmp_path)
+        def start(name, *flags):
+            running = Kernel(stack.enter_context(kernel_manager(prefix, name)), tmp_path, *flags)
             stack.callback(running.end)
             return running
 
@@ -82,7 +86,7 @@ def test_the_notebook_on_the_stock_kernel(prefix, tmp_path):
     told, *rest = executed(prefix, "python3", example, tmp_path)
     assert rest == [*promised[1:], repr(STOCK)]
     assert told == (
-        "ferrio: this session's loop runs already, so it stays asyncio.unix_events._UnixSelectorEventLoop; "
+        "ferrio: this session has its loop already, so it stays asyncio.unix_events._UnixSelectorEventLoop; "
         "run_until_complete and asyncio.run now work in its cells. For a kernel on ferrio: python -m ferrio.kernel install --user, then choose "
         "'Python 3 (ferrio)' as the notebook's kernel.\n"
     )
@@ -93,6 +97,13 @@ def test_the_stock_kernel_without_the_extension(prefix, tmp_path):
     cells = notebook("import asyncio", "asyncio.get_event_loop().run_until_complete(asyncio.sleep(0))")
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="This event loop is already running"):
         executed(prefix, "python3", cells, tmp_path)
+
+
+def test_the_extension_in_the_configuration_of_the_stock_kernel(kernel):
+    """ipykernel 6 has made its loop when it loads extensions, and was deaf after it: found by starting one."""
+    session = kernel("python3", "--ext=ferrio")
+    assert session.run("import asyncio; asyncio.run(asyncio.sleep(0, 'nested'))") == "'nested'"
+    assert session.run("asyncio.get_event_loop().run_until_complete(asyncio.sleep(0, 'again'))") == "'again'"
 
 
 def test_tasks_go_on_between_cells(kernel):
@@ -255,7 +266,7 @@ def test_a_loop_that_cannot_run_nested():
     code = "import ferrio, uvloop\nasync def load(): ferrio.load_ipython_extension(None)\nuvloop.run(load())"
     status, told, complaint = python("-W", "ignore", "-c", code)
     assert (status, complaint) == (0, "")
-    assert told.startswith("ferrio: this session's loop runs already, so it stays uvloop.Loop, and cannot run nested: ")
+    assert told.startswith("ferrio: this session has its loop already, so it stays uvloop.Loop, and cannot run nested: ")
     assert told.count("\n") == 1
 
 
