@@ -13,6 +13,7 @@ WITH_SERVERS = {"image_download.py", "with_mysql.py", "with_redis.py"}
 # What they show only ferrio has: the options that they are run with, and the error without.
 NEED_FERRIO = {
     "nested_run.py": ("--nested", "RuntimeError: asyncio.run() cannot be called from a running event loop"),
+    "old_style.py": ("--legacy", "AttributeError: module 'asyncio' has no attribute 'coroutine'"),
 }
 PROGRAMS = sorted(
     path for path in EXAMPLES.glob("*.py") if path.name not in DEMO | WITH_SERVERS | NEED_FERRIO.keys()
@@ -75,6 +76,19 @@ def test_nested_run():
         "in the callback: NEWS",
         "result: NEWS",
         "main is the current task again: True",
+    ]
+
+
+def test_old_style():
+    # Each old use warns, which is what the flag turns off.
+    assert output("-W", "ignore", "-m", "ferrio", "--legacy", EXAMPLES / "old_style.py").splitlines() == [
+        "a coroutine function: True",
+        "in the callback: 2",
+        "result: 2",
+        "done: ['a', 'b'] pending: 0",
+        "in turns: [0, 0, 1, 1, 2, 2]",
+        "locked: True",
+        "old and new: 4",
     ]
 
 
