@@ -8,17 +8,21 @@
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use ferrio_reactor::now_ns;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
+use rustls::ClientConfig;
 
 use crate::error::Error;
 use crate::exchange::Exchange;
+use crate::http::Heads;
 use crate::pattern::Pattern;
-use crate::plan::{Plan, Target};
+use crate::plan::{Form, Plan, Target};
 use crate::report::Tally;
+use crate::wire::Wire;
 
 /// Most messages handed to the kernel in one call.
 const BATCH: usize = 32;
@@ -49,6 +53,8 @@ pub struct Shared<'a> {
     pub plan: &'a Plan,
     /// What they say.
     pub pattern: Pattern,
+    /// How they encrypt, if they do.
+    pub tls: Option<Arc<ClientConfig>>,
     /// What tells when they can go on.
     pub epoll: OwnedFd,
     /// Where they read to.
@@ -61,9 +67,10 @@ pub struct Shared<'a> {
 #[derive(Debug)]
 pub struct Connection {
     number: u32,
-    socket: OwnedFd,
+    wire: Wire,
     phase: Phase,
     exchange: Exchange,
+    heads: Option<Heads>,
     watched: EventFlags,
     dialed_ns: u64,
 }
@@ -76,8 +83,10 @@ impl Connection {
     pub fn dial(number: u32, shared: &Shared<'_>) -> Result<Self, Error> {
         let plan = shared.plan;
         let mut exchange = Exchange::new(number, plan.pipeline);
-        if plan.churn {
-            exchange.allow(1);
+        match (plan.churn, plan.interval_ns) {
+            (true, _) => exchange.allow(1),
+            (false, Some(_)) => exchange.allow(0),
+            (false, None) => {}
         }
         let dialed_ns = now_ns();
         let socket = begin_connect(&plan.target).map_err(io_error("connect", &exchange, number))?;
@@ -91,9 +100,10 @@ impl Connection {
         .map_err(io_error("epoll_ctl", &exchange, number))?;
         Ok(Self {
             number,
-            socket,
+            wire: wire(socket, shared)?,
             phase: Phase::Connecting,
             exchange,
+            heads: (plan.form == Form::Http).then(|| Heads::new(plan.reply_bytes)),
             watched,
             dialed_ns,
         })
@@ -111,7 +121,7 @@ impl Connection {
         let data = EventData::new_u64(u64::from(self.number));
         epoll::add(&shared.epoll, &socket, data, self.watched).map_err(self.failed("epoll_ctl"))?;
         // Closing the last descriptor of a socket takes it out of the epoll set.
-        self.socket = socket;
+        self.wire = wire(socket, shared)?;
         self.phase = Phase::Connecting;
         Ok(())
     }
@@ -120,6 +130,19 @@ impl Connection {
     #[must_use]
     pub fn answered(&self) -> u64 {
         self.exchange.answered()
+    }
+
+    /// Asks one question more than it has; at once, if it is established.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn ask(&mut self, shared: &Shared<'_>) -> Result<(), Error> {
+        self.exchange.allow_another();
+        if self.phase == Phase::Asking {
+            let blocked = self.send(shared)?;
+            self.watch(blocked, shared.epoll.as_fd())?;
+        }
+        Ok(())
     }
 
     /// Goes on as far as the kernel lets it.
@@ -142,8 +165,8 @@ impl Connection {
             return Ok(Outcome::Over);
         }
         let blocked = self.send(shared)?;
-        if self.phase == Phase::Asking && self.exchange.is_finished() {
-            net::shutdown(&self.socket, Shutdown::Write).map_err(self.failed("shutdown"))?;
+        if shared.plan.churn && self.phase == Phase::Asking && self.exchange.is_finished() {
+            net::shutdown(&self.wire, Shutdown::Write).map_err(self.failed("shutdown"))?;
             self.phase = Phase::Ending;
         }
         self.watch(blocked, shared.epoll.as_fd())?;
@@ -155,13 +178,13 @@ impl Connection {
     }
 
     fn finish_connect(&self, target: &Target) -> Result<(), Error> {
-        sockopt::socket_error(&self.socket)
+        sockopt::socket_error(&self.wire)
             .and_then(|pending| pending)
             .map_err(self.failed("connect"))?;
         match target {
-            Target::Tcp(_) => sockopt::set_tcp_nodelay(&self.socket, true)
+            Target::Tcp(_) => sockopt::set_tcp_nodelay(&self.wire, true)
                 .map_err(self.failed("setsockopt TCP_NODELAY")),
-            Target::Unix(_) => Ok(()),
+            Target::Udp(_) | Target::Unix(_) => Ok(()),
         }
     }
 
@@ -174,7 +197,7 @@ impl Connection {
             tally,
             ..
         } = shared;
-        let len = match rustix::io::read(&self.socket, buffer.as_mut_slice()) {
+        let len = match self.wire.read(buffer.as_mut_slice()) {
             Ok(len) => len,
             Err(Errno::AGAIN | Errno::INTR) => return Ok(Outcome::Waiting),
             Err(errno) => return Err(self.failed("read")(errno)),
@@ -186,13 +209,40 @@ impl Connection {
             _ => {}
         }
         // With --churn the whole life of the connection is what is counted, when it is over.
-        self.exchange
-            .received(pattern, &buffer[..len], now_ns(), |latency_ns| {
-                if !plan.churn {
-                    tally.count(latency_ns);
-                }
-            })?;
+        let count = |latency_ns| {
+            if !plan.churn {
+                tally.count(latency_ns);
+            }
+        };
+        self.check(pattern, &buffer[..len], count)?;
         Ok(Outcome::Waiting)
+    }
+
+    fn check(
+        &mut self,
+        pattern: &Pattern,
+        mut bytes: &[u8],
+        mut count: impl FnMut(u64),
+    ) -> Result<(), Error> {
+        let now = now_ns();
+        let Some(heads) = &mut self.heads else {
+            return self.exchange.received(pattern, bytes, now, count);
+        };
+        loop {
+            let next = heads.body(bytes).map_err(|reason| Error::Head {
+                connection: self.number,
+                message: self.exchange.answered(),
+                reason,
+            })?;
+            let Some((body, rest)) = next else {
+                return Ok(());
+            };
+            self.exchange.received(pattern, body, now, &mut count)?;
+            if rest.is_empty() {
+                return Ok(());
+            }
+            bytes = rest;
+        }
     }
 
     /// Sends what may be sent; true when the kernel's buffer is full.
@@ -201,12 +251,15 @@ impl Connection {
             let mut slices = [IoSlice::new(&[]); BATCH];
             let used = self.exchange.outgoing(&shared.pattern, &mut slices);
             if used == 0 {
-                return Ok(false);
+                return self.wire.flush().map_err(self.failed("write"));
             }
             let now = now_ns();
-            match rustix::io::writev(&self.socket, &slices[..used]) {
+            match self.wire.write(&slices[..used]) {
                 Ok(count) => self.exchange.sent(&shared.pattern, count, now),
-                Err(Errno::AGAIN) => return Ok(true),
+                Err(Errno::AGAIN) => {
+                    self.wire.flush().map_err(self.failed("write"))?;
+                    return Ok(true);
+                }
                 Err(Errno::INTR) => {}
                 Err(errno) => return Err(self.failed("write")(errno)),
             }
@@ -219,7 +272,7 @@ impl Connection {
         wanted.set(EventFlags::OUT, blocked);
         if wanted != self.watched {
             let data = EventData::new_u64(u64::from(self.number));
-            epoll::modify(epoll, &self.socket, data, wanted).map_err(self.failed("epoll_ctl"))?;
+            epoll::modify(epoll, &self.wire, data, wanted).map_err(self.failed("epoll_ctl"))?;
             self.watched = wanted;
         }
         Ok(())
@@ -244,17 +297,25 @@ fn io_error(
     }
 }
 
+fn wire(socket: OwnedFd, shared: &Shared<'_>) -> Result<Wire, Error> {
+    Wire::new(socket, shared.tls.as_ref()).map_err(|reason| Error::Tls { reason })
+}
+
 /// A socket that is connected or will be; writable means decided.
 fn begin_connect(target: &Target) -> Result<OwnedFd, Errno> {
     let family = match target {
-        Target::Tcp(address) if address.is_ipv4() => AddressFamily::INET,
-        Target::Tcp(_) => AddressFamily::INET6,
+        Target::Tcp(address) | Target::Udp(address) if address.is_ipv4() => AddressFamily::INET,
+        Target::Tcp(_) | Target::Udp(_) => AddressFamily::INET6,
         Target::Unix(_) => AddressFamily::UNIX,
     };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+    let kind = match target {
+        Target::Udp(_) => SocketType::DGRAM,
+        Target::Tcp(_) | Target::Unix(_) => SocketType::STREAM,
+    };
+    let socket = net::socket_with(family, kind, flags, None)?;
     let begun = match target {
-        Target::Tcp(address) => net::connect(&socket, address),
+        Target::Tcp(address) | Target::Udp(address) => net::connect(&socket, address),
         Target::Unix(address) => net::connect(&socket, address),
     };
     match begun {

@@ -32,6 +32,20 @@ pub enum Error {
         /// The kernel's error.
         errno: Errno,
     },
+    /// The TLS configuration is of no use.
+    Tls {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What stands before an answer's body is not what HTTP wants.
+    Head {
+        /// Number of the connection, from 0.
+        connection: u32,
+        /// Number of the message on that connection, from 0.
+        message: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An answer that is not the one that was asked for.
     WrongByte {
         /// Number of the connection, from 0.
@@ -98,17 +112,22 @@ impl fmt::Display for Error {
                 )?;
                 write!(f, "{}", remedy(*errno))
             }
+            Self::Tls { reason } => write!(f, "cannot use TLS: {reason}"),
+            Self::Head {
+                connection,
+                message,
+                reason,
+            } => wrong_answer(f, *connection, *message, reason),
             Self::WrongByte {
                 connection,
                 message,
                 position,
                 expected,
                 got,
-            } => write!(
-                f,
-                "wrong answer on connection {connection}, message {message}: byte {position} is \
-                 {got:#04x}, must be {expected:#04x}"
-            ),
+            } => {
+                let what = format_args!("byte {position} is {got:#04x}, must be {expected:#04x}");
+                wrong_answer(f, *connection, *message, &what)
+            }
             Self::Unasked {
                 connection,
                 answered,
@@ -147,6 +166,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+fn wrong_answer(
+    f: &mut fmt::Formatter<'_>,
+    connection: u32,
+    message: u64,
+    what: &dyn fmt::Display,
+) -> fmt::Result {
+    write!(
+        f,
+        "wrong answer on connection {connection}, message {message}: {what}"
+    )
+}
 
 fn stalled(f: &mut fmt::Formatter<'_>, patience_ns: u64, unconnected: usize) -> fmt::Result {
     let seconds = patience_ns as f64 / 1e9;

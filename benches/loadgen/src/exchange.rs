@@ -51,6 +51,11 @@ impl Exchange {
         self.end = self.receiving.message + count;
     }
 
+    /// One question more than may be asked already.
+    pub fn allow_another(&mut self) {
+        self.end += 1;
+    }
+
     /// Answers that have come whole.
     #[must_use]
     pub fn answered(&self) -> u64 {
@@ -287,5 +292,9 @@ mod tests {
         assert!(exchange.is_finished());
         exchange.allow(1);
         assert_eq!(send_all(&mut exchange, &pattern, 0), pattern.request(0, 1));
+        exchange.allow_another();
+        exchange.allow_another();
+        let both = [pattern.request(0, 2), pattern.request(0, 3)].concat();
+        assert_eq!(send_all(&mut exchange, &pattern, 0), both);
     }
 }

@@ -14,11 +14,13 @@
 pub mod connection;
 pub mod error;
 pub mod exchange;
+pub mod http;
 pub mod pattern;
 pub mod plan;
 pub mod report;
 pub mod run;
 pub mod server_cpu;
+pub mod wire;
 
 pub use error::Error;
 pub use plan::{Args, Plan};

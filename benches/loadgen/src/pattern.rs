@@ -9,6 +9,12 @@ const PLACES: u64 = 4093;
 const MESSAGE_STRIDE: u64 = 31;
 const CONNECTION_STRIDE: u64 = 1009;
 
+/// The same for lines, which begin where the one before ended: fewer, and prime too.
+const LINE_PLACES: u64 = 251;
+
+/// What is asked over HTTP, without connection or message in it: the answer is always the same.
+const HTTP_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
+
 /// Number of different long answers; the first byte of the question chooses one.
 pub const VARIANTS: usize = 8;
 
@@ -18,6 +24,9 @@ pub struct Pattern {
     size: usize,
     reply_bytes: usize,
     text: Vec<u8>,
+    /// Messages begin at this many places of the text, which are this many bytes apart.
+    places: u64,
+    unit: usize,
     /// The long answers, one after the other; empty when the server echoes.
     replies: Vec<u8>,
 }
@@ -28,17 +37,51 @@ impl Pattern {
     #[must_use]
     pub fn new(size: usize, reply_bytes: usize) -> Self {
         let echo = reply_bytes == size;
-        let replies = match echo {
-            true => Vec::new(),
-            false => (0..VARIANTS)
-                .flat_map(|variant| (0..reply_bytes).map(move |at| reply_byte(variant, at)))
-                .collect(),
+        let replies = if echo {
+            Vec::new()
+        } else {
+            long_answers(reply_bytes)
         };
         Self {
             size,
             reply_bytes,
             text: random_text(PLACES as usize + size),
+            places: PLACES,
+            unit: 1,
             replies,
+        }
+    }
+
+    /// As [`new`](Self::new), but the last byte of each question, and no other, is a newline.
+    #[must_use]
+    pub fn lines(size: usize, reply_bytes: usize) -> Self {
+        let mut text = random_text(LINE_PLACES as usize * size);
+        for (at, byte) in text.iter_mut().enumerate() {
+            match (at % size == size - 1, *byte) {
+                (true, _) => *byte = b'\n',
+                (false, b'\n') => *byte = b'-',
+                _ => {}
+            }
+        }
+        Self {
+            text,
+            places: LINE_PLACES,
+            unit: size,
+            ..Self::new(size, reply_bytes)
+        }
+    }
+
+    /// A GET, whose answer has this body of `reply_bytes`; what stands before it is not part of
+    /// the pattern.
+    #[must_use]
+    pub fn http(reply_bytes: usize) -> Self {
+        Self {
+            size: HTTP_REQUEST.len(),
+            reply_bytes,
+            text: HTTP_REQUEST.to_vec(),
+            places: 1,
+            unit: 0,
+            replies: long_answers(reply_bytes),
         }
     }
 
@@ -47,8 +90,8 @@ impl Pattern {
     pub fn request(&self, connection: u32, message: u64) -> &[u8] {
         // Both factors stay far below 2^64 / stride in any run; wrapping would do no harm either.
         let place = message.wrapping_mul(MESSAGE_STRIDE);
-        let place = place.wrapping_add(u64::from(connection) * CONNECTION_STRIDE) % PLACES;
-        &self.text[place as usize..][..self.size]
+        let place = place.wrapping_add(u64::from(connection) * CONNECTION_STRIDE) % self.places;
+        &self.text[place as usize * self.unit..][..self.size]
     }
 
     /// The right answer to [`request`](Self::request) of the same numbers.
@@ -67,6 +110,12 @@ impl Pattern {
     pub fn bytes_per_message(&self) -> usize {
         self.size + self.reply_bytes
     }
+}
+
+fn long_answers(reply_bytes: usize) -> Vec<u8> {
+    (0..VARIANTS)
+        .flat_map(|variant| (0..reply_bytes).map(move |at| reply_byte(variant, at)))
+        .collect()
 }
 
 /// Byte `at` of the long answer to a question whose first byte is `variant` modulo [`VARIANTS`].
@@ -94,7 +143,7 @@ fn random_text(len: usize) -> Vec<u8> {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{PLACES, Pattern, VARIANTS, reply_byte};
+    use super::{LINE_PLACES, PLACES, Pattern, VARIANTS, reply_byte};
 
     #[test]
     fn neighbouring_messages_and_connections_differ() {
@@ -107,6 +156,26 @@ mod tests {
             );
         }
         assert_ne!(pattern.request(0, 5), pattern.request(1, 5));
+    }
+
+    #[test]
+    fn a_line_ends_where_the_message_does() {
+        let pattern = Pattern::lines(20, 20);
+        let mut seen = HashSet::new();
+        for message in 0..LINE_PLACES {
+            let line = pattern.request(1, message);
+            assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(19));
+            assert!(seen.insert(line), "message {message} repeats");
+        }
+    }
+
+    #[test]
+    fn every_page_is_the_same() {
+        let pattern = Pattern::http(100);
+        assert!(pattern.request(3, 9).starts_with(b"GET / HTTP/1.1\r\n"));
+        assert_eq!(pattern.request(3, 9), pattern.request(0, 0));
+        let right: Vec<u8> = (0..100).map(|at| reply_byte(7, at)).collect();
+        assert_eq!(pattern.reply(3, 9), right);
     }
 
     #[test]

@@ -16,11 +16,15 @@ use crate::error::Error;
 /// An option given twice has its last value.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "ferrio-loadgen", version, args_override_self = true)]
-#[command(group(ArgGroup::new("server").required(true).args(["addr", "unix"])))]
+#[command(group(ArgGroup::new("server").required(true).args(["addr", "udp", "unix"])))]
 pub struct Args {
     /// Server to connect to over TCP.
     #[arg(long, value_name = "HOST:PORT")]
     pub addr: Option<String>,
+
+    /// Server to send datagrams to: one for each message. A lost one is an error.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["churn", "pipeline", "tls", "interval"])]
+    pub udp: Option<String>,
 
     /// Server to connect to over a unix socket.
     #[arg(long, value_name = "PATH")]
@@ -29,6 +33,24 @@ pub struct Args {
     /// Connections used at the same time.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=60_000))]
     pub connections: u32,
+
+    /// Encrypt; this file has the certificates of who may vouch for the server, "localhost".
+    #[arg(long, value_name = "PEM FILE")]
+    pub tls: Option<PathBuf>,
+
+    /// Messages are lines: the last byte, and no other, is a newline.
+    #[arg(long, conflicts_with = "http")]
+    pub lines: bool,
+
+    /// Messages are GET requests, answers of HTTP/1.1 with a body of --reply-bytes.
+    #[arg(long, requires = "reply_bytes", conflicts_with = "size")]
+    pub http: bool,
+
+    /// Send a message on each connection in each so long a time, whether the one before has its
+    /// answer or not, instead of as soon as it has.
+    #[arg(long, value_name = "SECONDS", value_parser = positive_seconds)]
+    #[arg(conflicts_with_all = ["churn", "pipeline"])]
+    pub interval: Option<Duration>,
 
     /// Length of a message.
     #[arg(long, value_name = "BYTES", default_value_t = 1024)]
@@ -77,13 +99,30 @@ pub struct Args {
     pub json: bool,
 }
 
+/// With `--interval`, messages that may wait for their answers on one connection: as good as any
+/// number.
+const MOST_UNANSWERED: u32 = 100_000;
+
 /// Where the server listens.
 #[derive(Debug, Clone)]
 pub enum Target {
     /// TCP over IPv4 or IPv6.
     Tcp(SocketAddr),
+    /// UDP.
+    Udp(SocketAddr),
     /// A stream socket in the file system.
     Unix(SocketAddrUnix),
+}
+
+/// What messages look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Any bytes.
+    Bytes,
+    /// Lines.
+    Lines,
+    /// Requests and answers of HTTP/1.1.
+    Http,
 }
 
 /// A checked command line.
@@ -91,6 +130,10 @@ pub enum Target {
 pub struct Plan {
     /// Where the server listens.
     pub target: Target,
+    /// Who may vouch for the server, if the connections are encrypted.
+    pub tls: Option<PathBuf>,
+    /// What messages look like.
+    pub form: Form,
     /// Connections used at the same time, at least 1.
     pub connections: u32,
     /// Bytes of a message, at least 1.
@@ -103,6 +146,8 @@ pub struct Plan {
     pub warmup_ns: u64,
     /// Messages that may wait on one connection, at least 1.
     pub pipeline: u32,
+    /// Nanoseconds from one message to the next on a connection; `None`: as soon as it is answered.
+    pub interval_ns: Option<u64>,
     /// Whether each message has its own connection.
     pub churn: bool,
     /// The one processor to run on.
@@ -118,19 +163,28 @@ impl TryFrom<Args> for Plan {
 
     /// Resolves the address; the first one that the system names is used.
     fn try_from(args: Args) -> Result<Self, Error> {
-        let target = match (&args.addr, &args.unix) {
-            (Some(text), _) => Target::Tcp(resolve(text)?),
-            (None, Some(path)) => Target::Unix(unix_address(path)?),
-            (None, None) => return Err(address_error("", "give --addr or --unix")),
+        let target = match (&args.addr, &args.udp, &args.unix) {
+            (Some(text), ..) => Target::Tcp(resolve(text)?),
+            (None, Some(text), _) => Target::Udp(resolve(text)?),
+            (None, None, Some(path)) => Target::Unix(unix_address(path)?),
+            (None, None, None) => return Err(address_error("", "give --addr, --udp or --unix")),
+        };
+        let form = match (args.lines, args.http) {
+            (_, true) => Form::Http,
+            (true, _) => Form::Lines,
+            _ => Form::Bytes,
         };
         Ok(Self {
             target,
+            tls: args.tls,
+            form,
             connections: args.connections,
             size: args.size as usize,
             reply_bytes: args.reply_bytes.unwrap_or(args.size) as usize,
             duration_ns: nanoseconds(args.duration),
             warmup_ns: nanoseconds(args.warmup),
-            pipeline: args.pipeline,
+            pipeline: args.interval.map_or(args.pipeline, |_| MOST_UNANSWERED),
+            interval_ns: args.interval.map(nanoseconds),
             churn: args.churn,
             cpu: args.cpu,
             server_pid: args.server_pid,
@@ -235,6 +289,10 @@ mod tests {
             "--addr 127.0.0.1:9 --duration nan",
             "--addr 127.0.0.1:9 --warmup 1e9",
             "--addr 127.0.0.1:9 --churn --pipeline 2",
+            "--addr 127.0.0.1:9 --udp 127.0.0.1:9",
+            "--udp 127.0.0.1:9 --pipeline 2",
+            "--addr 127.0.0.1:9 --http",
+            "--addr 127.0.0.1:9 --interval 1 --churn",
         ] {
             assert!(plan(line).is_err(), "accepted: {line}");
         }

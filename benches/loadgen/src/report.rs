@@ -100,6 +100,7 @@ impl Report {
             "size": plan.size,
             "reply_bytes": plan.reply_bytes,
             "pipeline": plan.pipeline,
+            "interval_ns": plan.interval_ns,
             "churn": plan.churn,
             "warmup_ns": plan.warmup_ns,
             "measured_ns": self.measured_ns,
@@ -119,7 +120,7 @@ impl Report {
             "server_cpu_ns_per_message": self.server.map(|used| json!({
                 "user": per_message(used.user_ns),
                 "system": per_message(used.system_ns),
-                "total": per_message(used.user_ns + used.system_ns),
+                "total": per_message(used.total_ns),
             })),
         })
     }
@@ -137,7 +138,7 @@ impl fmt::Display for Report {
             self.tally.messages
         )?;
         if let Some(used) = self.server {
-            let us = (used.user_ns + used.system_ns) as f64 / 1e3 / self.tally.messages as f64;
+            let us = used.total_ns as f64 / 1e3 / self.tally.messages as f64;
             write!(f, ", server {us:.2} us of processor per message")?;
         }
         Ok(())

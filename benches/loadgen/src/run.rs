@@ -8,9 +8,10 @@ use rustix::io::Errno;
 use crate::connection::{Connection, Outcome, Shared};
 use crate::error::Error;
 use crate::pattern::Pattern;
-use crate::plan::Plan;
+use crate::plan::{Form, Plan};
 use crate::report::{Report, Tally};
 use crate::server_cpu::CpuTime;
+use crate::wire;
 
 /// Most bytes taken from a socket at once: holds any answer of the benchmarks.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -44,6 +45,9 @@ struct Generator<'a> {
     connections: Vec<Connection>,
     stage: Stage,
     last_event_ns: u64,
+    /// With `--interval`: when the next message is due, on which connection.
+    due_ns: u64,
+    turn: usize,
 }
 
 /// Does what `plan` says, on the calling thread, which it keeps busy all the time.
@@ -65,6 +69,7 @@ pub fn run(plan: &Plan) -> Result<Report, Error> {
         if let Some((measured_ns, server)) = generator.look_at_the_clock(now)? {
             return generator.report(measured_ns, server);
         }
+        generator.keep_pace(now)?;
         let count = match epoll::wait(&generator.shared.epoll, &mut events[..], Some(&AT_ONCE)) {
             Ok(count) => count,
             Err(Errno::INTR) => continue,
@@ -92,7 +97,15 @@ impl<'a> Generator<'a> {
         })?;
         let shared = Shared {
             plan,
-            pattern: Pattern::new(plan.size, plan.reply_bytes),
+            pattern: match plan.form {
+                Form::Bytes => Pattern::new(plan.size, plan.reply_bytes),
+                Form::Lines => Pattern::lines(plan.size, plan.reply_bytes),
+                Form::Http => Pattern::http(plan.reply_bytes),
+            },
+            tls: match &plan.tls {
+                Some(path) => Some(wire::tls_config(path).map_err(|reason| Error::Tls { reason })?),
+                None => None,
+            },
             epoll,
             buffer: vec![0; BUFFER_BYTES],
             tally: Tally::default(),
@@ -108,7 +121,23 @@ impl<'a> Generator<'a> {
             connections,
             stage,
             last_event_ns: now_ns(),
+            due_ns: u64::MAX,
+            turn: 0,
         })
+    }
+
+    /// Asks what is due, on one connection after the other, evenly spread over the interval.
+    fn keep_pace(&mut self, now: u64) -> Result<(), Error> {
+        let Some(interval_ns) = self.shared.plan.interval_ns else {
+            return Ok(());
+        };
+        let step_ns = (interval_ns / self.connections.len() as u64).max(1);
+        while now >= self.due_ns {
+            self.connections[self.turn].ask(&self.shared)?;
+            self.turn = (self.turn + 1) % self.connections.len();
+            self.due_ns += step_ns;
+        }
+        Ok(())
     }
 
     fn advance(&mut self, event: Event) -> Result<(), Error> {
@@ -138,6 +167,7 @@ impl<'a> Generator<'a> {
                 self.stage = Stage::WarmingUp {
                     until_ns: now + plan.warmup_ns,
                 };
+                self.due_ns = now;
             }
             Stage::WarmingUp { until_ns } if now >= until_ns => {
                 let server = plan.server_pid.map(CpuTime::of).transpose()?;

@@ -1,5 +1,10 @@
 //! A small server in threads, and the generator as a process.
 
+#![allow(
+    dead_code,
+    reason = "each file of tests is a program of its own and uses what it needs"
+)]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
