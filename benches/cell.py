@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import time
 from pathlib import Path
 
 from .loops import LoopSpec
+from .memory import anonymous_bytes
 from .timing import measure
 
 
@@ -18,6 +20,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, required=True)
     parser.add_argument("--sample-s", type=float, required=True)
     parser.add_argument("--cpu", type=int)
+    parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--address", type=json.loads, help="of the server that the workload talks to, as JSON")
     parser.add_argument("--result", type=Path, required=True)
     arguments = parser.parse_args()
     if arguments.cpu is not None:
@@ -43,6 +47,46 @@ def measure_coroutine(workload, arguments, factory) -> dict:
 
     with asyncio.Runner(loop_factory=factory) as runner:
         return _measure(lambda iterations: runner.run(timed(iterations)), workload, arguments)
+
+
+def measure_session(workload, arguments, factory) -> dict:
+    """One `async with body(address) as run`, and `await run(iterations)` in tasks; warm after a whole session before it."""
+
+    async def timed(run, iterations):
+        start = time.perf_counter()
+        await run(iterations)
+        return time.perf_counter() - start
+
+    async def once():
+        async with workload.body(arguments.address) as run:
+            await run(1)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        if not arguments.cold:
+            runner.run(once())
+        session = workload.body(arguments.address)
+        run = runner.run(session.__aenter__())
+        figures = _measure(lambda iterations: runner.run(timed(run, iterations)), workload, arguments)
+        runner.run(session.__aexit__(None, None, None))
+    return figures
+
+
+def measure_memory(workload, arguments, factory) -> dict:
+    """Bytes that `async with body(operations)` adds to the process, for each; a tenth of them came and went before."""
+    count = workload.operations
+
+    async def added():
+        if not arguments.cold:
+            async with workload.body(count // 10):
+                pass
+        gc.collect()
+        before = anonymous_bytes("self")
+        async with workload.body(count):
+            gc.collect()
+            return (anonymous_bytes("self") - before) / count
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return {"memory_bytes": runner.run(added()), "operations": count}
 
 
 def measure_loop(workload, arguments, factory) -> dict:
@@ -72,7 +116,13 @@ def _measure(run, workload, arguments) -> dict:
     return measure(run, workload.operations, arguments.samples, arguments.sample_s)
 
 
-FORMS = {"coroutine": measure_coroutine, "loop": measure_loop, "spec": measure_spec}
+FORMS = {
+    "coroutine": measure_coroutine,
+    "loop": measure_loop,
+    "spec": measure_spec,
+    "session": measure_session,
+    "memory": measure_memory,
+}
 
 if __name__ == "__main__":
     main()

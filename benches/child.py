@@ -20,12 +20,21 @@ class CellError(Exception):
     """A cell that has no figures, and why."""
 
 
+class Hung(CellError):
+    """It would not end. Once is enough: later rounds leave it out."""
+
+
 def start(module: str, arguments: list, log: Path, **options) -> subprocess.Popen:
     """`python -m MODULE` from the checkout's root; both outputs go to the file."""
+    return start_program([sys.executable, "-m", module, *arguments], log, **options)
+
+
+def start_program(command: list, log: Path, **options) -> subprocess.Popen:
+    """Any program, likewise."""
     environment = {name: value for name, value in os.environ.items() if name not in _DISTORTING}
     with log.open("wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, arguments)],
+            [*map(str, command)],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options,
         )  # fmt: skip
 

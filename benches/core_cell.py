@@ -1,30 +1,48 @@
-"""One core cell, seen from outside: start its process, wait, take the figures."""
+"""One core cell, or an app cell that is a client, seen from outside: start its process, wait, take the figures."""
 
+import contextlib
+import importlib.util
 import json
 import subprocess
 from pathlib import Path
 
 from . import child
-from .child import CellError
+from .child import CellError, Hung
 from .loops import LoopSpec
+from .peers import Peers
 from .settings import Settings
 from .workloads.definition import CoreWorkload
 
 
-def run(workload: CoreWorkload, loop: LoopSpec, settings: Settings, cpus: list[int], directory: Path) -> dict:
+def run(
+    workload: CoreWorkload, loop: LoopSpec, settings: Settings, cpus: list[int], peers: Peers, directory: Path
+) -> dict:
     """The cell's figures, as `timing.measure` gives them. Raises CellError."""
+    missing = [name for name in workload.needs if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CellError(f"not installed: {', '.join(missing)}")
     result, log = directory / "figures.json", directory / "cell.log"
     result.unlink(missing_ok=True)
     arguments = ["--workload", workload.name, "--loop", loop, "--result", result]
     arguments += ["--samples", settings.samples, "--sample-s", settings.sample_s]
+    if settings.cold:
+        arguments += ["--cold"]
     if settings.pinned and not workload.concurrent:
         arguments += ["--cpu", cpus[0]]
+    with peers.address(workload.peer) if workload.peer else contextlib.nullcontext() as address:
+        if address:
+            arguments += ["--address", json.dumps(address)]
+        return _figures(arguments, settings, result, log)
+
+
+def _figures(arguments: list, settings: Settings, result: Path, log: Path) -> dict:
+    """Run the process, and take what it wrote."""
     process = child.start("benches.cell", arguments, log)
     try:
         process.wait(settings.core_cell_limit_s)
     except subprocess.TimeoutExpired:
         child.stop(process)
-        raise CellError(f"not finished after {settings.core_cell_limit_s:g} s\n{child.tail(log)}".strip()) from None
+        raise Hung(f"not finished after {settings.core_cell_limit_s:g} s\n{child.tail(log)}".strip()) from None
     finally:
         child.stop(process)
     if process.returncode or not result.exists():

@@ -1,10 +1,14 @@
-"""The event loops that are compared, by name."""
+"""The event loops that are compared, by name, and what they are compared with in the TCP rows: servers without a loop."""
 
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+from . import limits
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,8 @@ class LoopSpec:
     name: str
     factory: str
     install: str | None = None
+    #: A server without a loop, which takes part in some net workloads only: "rust", or "python" with one call for each message.
+    limit: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> "LoopSpec":
@@ -37,6 +43,8 @@ class LoopSpec:
 
     def __str__(self) -> str:
         """The long form, which `parse` reads."""
+        if self.limit:
+            return self.name
         return f"{self.name}={self.factory}" + (f"+{self.install}" if self.install else "")
 
     @property
@@ -45,11 +53,29 @@ class LoopSpec:
         return self.factory.partition(":")[0]
 
     def is_installed(self) -> bool:
-        """Whether the package is there. It is not imported."""
-        return importlib.util.find_spec(self.module.partition(".")[0]) is not None
+        """Whether the package is there, or the server was built. It is not imported."""
+        if self.limit:
+            return (limits.program() if self.limit == "rust" else limits.extension()) is not None
+        return importlib.util.find_spec(self.module.partition(".")[0]) is not None and not self._told()
+
+    def why_not_installed(self) -> str:
+        """What is known about a package that is not there."""
+        if self.limit:
+            return "was not built: scripts/bench.sh does"
+        return self._told() or f"{self.module} is not installed"
+
+    def _told(self) -> str | None:
+        """What scripts/bench.sh found out about the package."""
+        try:
+            lines = Path(sys.prefix, NOT_INSTALLABLE).read_text().splitlines()
+        except OSError:
+            return None
+        return next((line.partition(" ")[2] for line in lines if line.partition(" ")[0] == self.module), None)
 
     def version(self) -> str | None:
         """The version of the distribution that has the factory; None for what comes with CPython, or is not a distribution."""
+        if self.limit:
+            return None
         try:
             return importlib.metadata.version(self.module.partition(".")[0])
         except importlib.metadata.PackageNotFoundError:
@@ -80,7 +106,15 @@ REGISTRY = {
         LoopSpec("talyn", "talyn:Loop"),
         LoopSpec("zloop", "zloop:new_event_loop"),
         LoopSpec("zuvloop", "zuvloop:new_event_loop"),
+        LoopSpec("limit", "", limit="rust"),
+        LoopSpec("limit+callback", "", limit="python"),
     )
 }
 
-DEFAULT = ("asyncio", "uvloop", "ferrio", "ferrio+install")
+#: In the environment's directory: lines of a package's name and why it is of no use here, written by scripts/bench.sh.
+NOT_INSTALLABLE = "not-installable.txt"
+
+#: Those in every table; the others are compared where they are installed.
+OURS = ("ferrio", "ferrio+install")
+LIMITS = tuple(spec.name for spec in REGISTRY.values() if spec.limit)
+DEFAULT = tuple(REGISTRY)

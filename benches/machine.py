@@ -1,5 +1,6 @@
 """Where the figures come from: processor, kernel, interpreter, commit. Nothing that names the machine."""
 
+import importlib.metadata
 import os
 import platform
 import re
@@ -51,6 +52,18 @@ def python() -> dict:
         "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
         "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
     }
+
+
+def libraries() -> dict:
+    """The versions of what workloads use, None where it is not installed."""
+    return {name: _version(name) for name in ("aiohttp", "uvicorn", "httptools", "redis", "aiomysql")}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def git() -> dict:

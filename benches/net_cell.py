@@ -1,79 +1,94 @@
 """One net cell: start its server, warm it, load it, take the figures, stop it."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import select
-import socket
+import statistics
 import subprocess
 from pathlib import Path
 
-from . import child
-from .child import CellError
+from . import certificates, child, first_connection, limits
+from .child import CellError, Hung
 from .loops import LoopSpec
 from .settings import Settings
-from .workloads.definition import NetWorkload
-
-#: Where `cargo build --release -p ferrio-loadgen` puts it.
-LOADGEN = child.ROOT / "target" / "release" / "ferrio-loadgen"
+from .workloads.definition import IdleWorkload, NetWorkload
 
 #: Seconds beyond the load's own, after which the load generator counts as hanging. It gives up by itself after 10 of silence.
 _LOADGEN_GRACE_S = 30.0
-#: Seconds for each step of the first connection, and for the server to close it.
-_FIRST_CONNECTION_S = 10.0
-_SERVERS_CLOSE_S = 1.0
 
 
-def run(
-    workload: NetWorkload, loop: LoopSpec, settings: Settings, cpus: list[int], loadgen: Path, directory: Path
-) -> dict:
+def run(workload: NetWorkload, loop: LoopSpec, settings: Settings, cpus: list[int], loadgen: Path, directory: Path) -> dict:
     """The cell's figures: messages per second, latencies and the server's processor time per message in ns.
 
     Raises CellError.
     """
     log = directory / "server.log"
-    with _server(workload, loop, settings, cpus, directory, log) as (process, address):
+    with server(workload, loop, settings, cpus, directory, log) as (process, address):
         try:
-            _first_connection(address, workload)
-            report = _load(workload, settings, cpus, loadgen, address, process.pid)
+            if not settings.cold:
+                first_connection.make(address, workload, directory)
+            figures = _figures(_load(workload, settings, cpus, loadgen, address, process.pid, directory))
+            if workload.server == "latency":
+                figures |= _lateness(first_connection.ask_timers(address, settings.measured_s), figures["p99_ns"])
         except CellError as error:
-            raise CellError(_with_server(str(error), process, log)) from None
+            raise type(error)(with_server(str(error), process, log)) from None
         if process.poll() is not None:
-            raise CellError(_with_server("the server did not stay", process, log))
-        figures = _figures(report)
+            raise CellError(with_server("the server did not stay", process, log))
         if said := child.tail(log):
             figures["log"] = said
         return figures
 
 
 @contextlib.contextmanager
-def _server(workload, loop, settings, cpus, directory, log):
-    """A running server and its address: ("127.0.0.1", port) or a path."""
+def server(
+    workload: NetWorkload | IdleWorkload, loop: LoopSpec, settings: Settings, cpus: list[int], directory: Path, log: Path
+):
+    """A running server's process and its address: {"port": …} on 127.0.0.1, or {"path": …}. Raises CellError."""
+    missing = [name for name in workload.needs if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CellError(f"not installed: {', '.join(missing)}")
     ready, ready_child = os.pipe()
-    arguments = ["--kind", workload.server, "--loop", loop, "--ready-fd", ready_child]
-    if workload.unix:
-        path = directory / "server.sock"
-        path.unlink(missing_ok=True)
-        arguments += ["--unix", path]
+    command = _server_command(workload, loop, directory) + ["--ready-fd", ready_child]
     if settings.pinned:
-        arguments += ["--cpu", cpus[0]]
+        command += ["--cpu", cpus[0]]
     with os.fdopen(ready) as reader:
         try:
-            process = child.start("benches.server", arguments, log, pass_fds=[ready_child])
+            starter = child.start_program if loop.limit == "rust" else _start_module
+            process = starter(command, log, pass_fds=[ready_child])
         finally:
             os.close(ready_child)
         try:
             readable, _, _ = select.select([reader], [], [], settings.server_start_limit_s)
             line = reader.readline() if readable else ""
             if not line:
-                raise CellError(_with_server("the server did not start to listen", process, log))
-            address = json.loads(line)
-            yield process, address.get("path") or ("127.0.0.1", address["port"])
+                raise CellError(with_server("the server did not start to listen", process, log))
+            yield process, json.loads(line)
         finally:
             child.stop(process)
 
 
-def _with_server(text: str, process: subprocess.Popen, log: Path) -> str:
+def _start_module(command: list, log: Path, **options) -> subprocess.Popen:
+    return child.start(command[0], command[1:], log, **options)
+
+
+def _server_command(workload, loop, directory) -> list:
+    """Its program or module, and what it is told."""
+    command = []
+    if workload.transport == "unix":
+        path = directory / "server.sock"
+        path.unlink(missing_ok=True)
+        command += ["--unix", path]
+    if loop.limit:
+        return [limits.program() if loop.limit == "rust" else "benches.servers.limit", *command]
+    if workload.transport == "tls":
+        command += ["--tls", certificates.made_in(directory)[0]]
+    command += ["--kind", workload.server, "--loop", loop, "--directory", directory]
+    return ["benches.servers", *command, "--size", workload.size, "--reply-bytes", workload.reply_bytes]
+
+
+def with_server(text: str, process: subprocess.Popen, log: Path) -> str:
     """The error, how the server ended if it did, and what it said."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(0.2)
@@ -81,53 +96,34 @@ def _with_server(text: str, process: subprocess.Popen, log: Path) -> str:
     return f"{text}\nthe server {end}; its log: {child.tail(log) or 'empty'}"
 
 
-def _first_connection(address, workload) -> None:
-    """One message on a connection that is closed, by both sides, before anything is measured."""
-    family = socket.AF_UNIX if workload.unix else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_FIRST_CONNECTION_S)
-            connection.connect(address)
-            connection.sendall(bytes(workload.size))
-            received = 0
-            while received < workload.reply_bytes:
-                data = connection.recv(workload.reply_bytes - received)
-                if not data:
-                    raise CellError(f"first connection: closed after {received} of {workload.reply_bytes} bytes")
-                received += len(data)
-            connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(_SERVERS_CLOSE_S)
-            # Some loops leave the connection open after our end of stream; a churn workload fails on them, an echo need not.
-            with contextlib.suppress(TimeoutError):
-                if connection.recv(1):
-                    raise CellError("first connection: more bytes than were asked for")
-    except OSError as error:
-        raise CellError(f"first connection: {error or type(error).__name__}") from None
-
-
-def _load(workload, settings, cpus, loadgen, address, server_pid) -> dict:
+def _load(workload, settings, cpus, loadgen, address, server_pid, directory) -> dict:
     """Run the load generator; its report. It fails on the first wrong byte."""
-    command = [loadgen, "--json", "--connections", workload.connections, "--size", workload.size]
-    command += ["--reply-bytes", workload.reply_bytes, "--server-pid", server_pid]
-    command += ["--warmup", settings.warmup_s, "--duration", settings.measured_s]
-    command += ["--unix", address] if workload.unix else ["--addr", f"{address[0]}:{address[1]}"]
-    if workload.churn:
-        command += ["--churn"]
+    command = [loadgen, "--json", "--connections", workload.connections, "--server-pid", server_pid, *workload.load]
+    command += ["--warmup", settings.warmup_s, "--duration", settings.measured_s, "--reply-bytes", workload.reply_bytes]
+    if workload.form == "http":
+        command += ["--http"]
+    else:
+        command += ["--size", workload.size] + (["--lines"] if workload.form == "lines" else [])
+    if workload.transport == "unix":
+        command += ["--unix", address["path"]]
+    else:
+        command += ["--udp" if workload.transport == "udp" else "--addr", f"127.0.0.1:{address['port']}"]
+    if workload.transport == "tls":
+        command += ["--tls", certificates.made_in(directory)[1]]
     if settings.pinned:
         command += ["--cpu", cpus[1]]
     limit = settings.warmup_s + settings.measured_s + _LOADGEN_GRACE_S
     try:
         done = subprocess.run([*map(str, command)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
-        raise CellError(f"the load generator did not finish within {limit:g} s") from None
+        raise Hung(f"the load generator did not finish within {limit:g} s") from None
     if done.returncode:
-        raise CellError(child.without_paths(done.stderr.strip()) or f"the load generator ended with status {done.returncode}")
+        said = child.without_paths(done.stderr.strip()) or f"the load generator ended with status {done.returncode}"
+        raise (Hung if "nothing came for" in said else CellError)(said)
     return json.loads(done.stdout)
 
 
 def _figures(report: dict) -> dict:
-    if not report["messages"]:
-        raise CellError("no message was answered in the measured time")
     cpu = report["server_cpu_ns_per_message"]
     return {
         "per_s": report["messages_per_s"],
@@ -138,4 +134,19 @@ def _figures(report: dict) -> dict:
         "messages": report["messages"],
         "bytes_verified": report["bytes_verified"],
         "fewest_on_a_connection": report["fewest_on_a_connection"],
+    }
+
+
+def _lateness(told: dict, answers_p99_ns: float) -> dict:
+    """How late the server's timers were, beside how late its answers."""
+    late = told["late_ns"]
+    if len(late) < 2:
+        raise CellError(f"{len(late)} timers ran in the measured time")
+    timers_p99_ns = statistics.quantiles(late, n=100, method="inclusive")[98]
+    return {
+        "timer_p50_ns": statistics.median(late),
+        "timer_p99_ns": timers_p99_ns,
+        "lateness_p99_ns": max(timers_p99_ns, answers_p99_ns),
+        "timers": len(late),
+        "callbacks_per_s": told["callbacks_per_s"],
     }

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benches import net_cell
-from benches.loops import LoopSpec
+from benches import limits
+from benches.loops import NOT_INSTALLABLE, LoopSpec
 from benches.workloads import WORKLOADS, select
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ def assert_anonymous(text):
 
 def test_quick_run(tmp_path):
     pytest.importorskip("ferrio")
-    workloads = [CORE, NET if net_cell.LOADGEN.exists() else "core.sleep0.x2"]
+    workloads = [CORE, NET if limits.loadgen() else "core.sleep0.x2"]
     output = tmp_path / "figures.json"
     done = run_benches(
         "--quick", "--workloads", ",".join(workloads), "--loops", "asyncio,ferrio", "--baseline", "asyncio", "--output", output
@@ -36,7 +36,8 @@ def test_quick_run(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(output.read_text())
     assert_anonymous(output.read_text())
-    assert {"schema", "finished", "git", "machine", "python", "loops", "baseline", "settings"} <= document.keys()
+    parts = {"schema", "finished", "git", "machine", "python", "loops", "left_out", "libraries", "baseline", "settings"}
+    assert parts <= document.keys()
     assert list(document["workloads"]) == workloads
     for name, workload in document["workloads"].items():
         assert name in done.stdout
@@ -47,7 +48,7 @@ def test_quick_run(tmp_path):
 
 
 @pytest.mark.parametrize("workload", [CORE, pytest.param(NET, marks=pytest.mark.skipif(
-    not net_cell.LOADGEN.exists(), reason="needs cargo build --release -p ferrio-loadgen"))])  # fmt: skip
+    not limits.loadgen(), reason="needs cargo build -p ferrio-loadgen"))])  # fmt: skip
 def test_a_loop_that_fails_is_an_error_cell(tmp_path, workload):
     output = tmp_path / "figures.json"
     done = run_benches(
@@ -65,7 +66,16 @@ def test_a_loop_that_fails_is_an_error_cell(tmp_path, workload):
 def test_a_loop_that_is_not_installed_is_skipped_with_a_line():
     done = run_benches("--quick", "--no-save", "--workloads", CORE, "--loops", "asyncio,missing=no_such_module:loop")
     assert done.returncode == 0
-    assert "skipped: missing" in done.stderr
+    assert "skipped: missing (no_such_module is not installed)" in done.stderr
+    assert "NOTE  without missing: no_such_module is not installed" in done.stdout
+
+
+def test_why_a_loop_could_not_be_installed_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    spec = LoopSpec.parse("missing=no_such_module:loop")
+    assert spec.why_not_installed() == "no_such_module is not installed"
+    (tmp_path / NOT_INSTALLABLE).write_text("other 1: no\nno_such_module ==2: no wheel\n")
+    assert spec.why_not_installed() == "==2: no wheel"
 
 
 @pytest.mark.parametrize("arguments", [["--workloads", "nonsense"], ["--loops", "nonsense"], ["--rounds", "0"]])
@@ -83,6 +93,7 @@ def test_globs():
     names = [workload.name for workload in select(["core"])]
     assert names and all(name.startswith("core.") for name in names)
     assert [w.name for w in select(["sleep0.x2", "core.sleep0.x2"])] == ["core.sleep0.x2"]
+    assert {w.name.partition(".")[0] for w in select(["gate"])} == {"core", "net", "app"}
 
 
 def test_loop_definitions_read_back():
@@ -90,3 +101,4 @@ def test_loop_definitions_read_back():
     assert (spec.name, spec.factory, spec.install) == ("mine", "a.b:factory", "c:install")
     assert LoopSpec.parse(str(spec)) == spec
     assert LoopSpec.parse("ferrio+install").install == "ferrio:install"
+    assert LoopSpec.parse(str(LoopSpec.parse("limit+callback"))).limit == "python"

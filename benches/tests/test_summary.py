@@ -32,9 +32,36 @@ def test_summary_of_three_loops():
         "broken": entries(None, None, 100.0),
     }
     summary = summarise(by_loop, "uvloop")
-    assert summary["uvloop"] == {"median": {"per_s": 200.0}, "ratio": {"median": 1.0, "min": 1.0, "max": 1.0}, "errors": 0}
+    assert summary["uvloop"]["median"] == {"per_s": 200.0}
+    assert summary["uvloop"]["ratio"] == {"median": 1.0, "min": 1.0, "max": 1.0}
     assert summary["fast"]["ratio"] == {"median": 2.5, "min": 2.0, "max": 3.0}
-    assert summary["broken"] == {"median": {"per_s": 100.0}, "ratio": {"median": 0.25, "min": 0.25, "max": 0.25}, "errors": 2}
+    assert summary["broken"]["median"] == {"per_s": 100.0}
+    assert summary["broken"]["ratio"] == {"median": 0.25, "min": 0.25, "max": 0.25}
+    assert [summary[name]["errors"] for name in by_loop] == [0, 0, 2]
+    assert all(one["cpu_ratio"] is None and one["cpu_of_limit"] is None for one in summary.values())
+
+
+def test_less_of_a_cost_is_a_better_ratio():
+    by_loop = {
+        "uvloop": [{"round": 0, "memory_bytes": 2000.0}, {"round": 1, "memory_bytes": 3000.0}],
+        "small": [{"round": 0, "memory_bytes": 1000.0}, {"round": 1, "memory_bytes": 1000.0}],
+        "nothing": [{"round": 0, "memory_bytes": 0.0}],
+    }
+    summary = summarise(by_loop, "uvloop", "memory_bytes")
+    assert summary["small"]["ratio"] == {"median": 2.5, "min": 2.0, "max": 3.0}
+    assert summary["nothing"]["ratio"] is None
+
+
+def test_processor_time_is_compared_with_the_baseline_and_the_limit():
+    def served(cpu_ns):
+        return [{"round": 0, "per_s": 1.0, "server_cpu_ns": cpu_ns, "cpu_ns": 1.0}]
+
+    by_loop = {"uvloop": served(12.0), "fast": served(11.0), "limit+callback": served(10.0)}
+    summary = summarise(by_loop, "uvloop")
+    assert summary["fast"]["cpu_ratio"]["median"] == pytest.approx(12 / 11)
+    assert summary["fast"]["cpu_of_limit"]["median"] == pytest.approx(1.1)
+    client = {"uvloop": [{"round": 0, "cpu_ns": 20.0}], "fast": [{"round": 0, "cpu_ns": 16.0}]}
+    assert summarise(client, "uvloop")["fast"]["cpu_ratio"]["median"] == 1.25
 
 
 def test_without_the_baseline_there_are_no_ratios():
@@ -73,5 +100,5 @@ def test_numbers_have_three_digits():
 
 def test_a_cell_of_the_table():
     summary = summarise({"uvloop": entries(1000.0, 1000.0), "other": entries(2000.0, None)}, "uvloop")
-    assert report.rate_cell(summary["other"], with_ratio=True) == "2.00k  2.00 [2.00-2.00] 1 ERROR"
-    assert report.rate_cell(summary["uvloop"], with_ratio=False) == "1.00k"
+    assert report.cell(summary["other"], with_ratio=True) == "2.00k  2.00 [2.00-2.00] 1 ERROR"
+    assert report.cell(summary["uvloop"], with_ratio=False) == "1.00k"

@@ -13,6 +13,8 @@ class CoreWorkload:
     * form "coroutine": ``await body(iterations)`` in a running loop
     * form "loop": ``body(loop, iterations)`` with a loop that does not run
     * form "spec": ``body(spec, factory, iterations)``, which makes its own loops
+    * form "session": ``async with body(address) as run``, then ``await run(iterations)``, many times; `address` is that of `peer`
+    * form "memory": in ``async with body(count)`` there is something whose memory is what counts
 
     The body takes the names of asyncio from the module when it runs, because installing a loop may have replaced them. It
     returns the seconds it took, if it timed itself; None, if the whole call is what counts.
@@ -28,6 +30,12 @@ class CoreWorkload:
     operations: int = 1
     #: Whether other threads or processes take part. If not, the process is tied to one processor.
     concurrent: bool = False
+    #: The server that it talks to, on another processor: a name in `benches.peers`.
+    peer: str | None = None
+    #: What cannot be imported is told as such.
+    needs: tuple[str, ...] = ()
+    #: The figure that its ratio is of; see `benches.summary.FIGURES`.
+    decided_by: str = "per_s"
     unit: str = "op/s"
 
 
@@ -42,19 +50,51 @@ class NetWorkload:
     #: Bytes of a message and of its answer.
     size: int
     reply_bytes: int
-    unix: bool = False
-    #: Whether each message has its own connection.
-    churn: bool = False
+    #: "tcp", "unix", "udp" or "tls".
+    transport: str = "tcp"
+    #: "bytes", "lines" or "http": see the load generator.
+    form: str = "bytes"
+    #: More of its options: `("--churn",)`, `("--pipeline", "10")`.
+    load: tuple[str, ...] = ()
+    #: What cannot be imported is told as such.
+    needs: tuple[str, ...] = ()
+    #: Whether the servers without a loop take part: see `benches.loops`.
+    has_limit: bool = False
+    decided_by: str = "per_s"
     operation: str = "message"
     unit: str = "msg/s"
 
 
-def core(name: str, operation: str, *, form: str = "coroutine", operations: int = 1, concurrent: bool = False):
-    """Decorator: the function is the body of the workload "core.NAME"; its docstring is the summary."""
+@dataclass(frozen=True)
+class IdleWorkload:
+    """A kind of server whose memory is looked at before and after so many connections have been made, which then do nothing."""
+
+    name: str
+    summary: str
+    server: str
+    connections: int
+    operation: str = "connection"
+    decided_by: str = "memory_bytes"
+    unit: str = "B"
+    size: int = 1
+    reply_bytes: int = 1
+    transport: str = "tcp"
+    form: str = "bytes"
+    needs: tuple[str, ...] = ()
+    has_limit: bool = False
+
+
+Workload = CoreWorkload | NetWorkload | IdleWorkload
+
+
+def core(name: str, operation: str, *, form: str = "coroutine", group: str = "core", summary: str = "", **options):
+    """Decorator: the function is the body of the workload "GROUP.NAME"; its docstring is the summary, if none is given."""
 
     def register(body):
-        summary = " ".join(body.__doc__.split())
-        _core.append(CoreWorkload(f"core.{name}", summary, operation, form, body, operations, concurrent))
+        said = summary or " ".join(body.__doc__.split())
+        if form == "memory":
+            options.update(decided_by="memory_bytes", unit="B")
+        _core.append(CoreWorkload(f"{group}.{name}", said, operation, form, body, **options))
         return body
 
     return register

@@ -1,10 +1,11 @@
 """Making tasks and letting them take turns."""
 
 import asyncio
+import contextlib
 
 from .definition import core, nothing
 
-GROUP = 100
+AT_ONCE = 10_000
 
 
 @core("task.create_await", "task")
@@ -14,13 +15,41 @@ async def create_await(iterations):
         await asyncio.create_task(nothing())
 
 
-@core("task.group", "task", operations=GROUP)
-async def group(iterations):
-    """A TaskGroup of 100 tasks that return at once."""
+@core("task.cancel", "task")
+async def cancel(iterations):
+    """A task that waits for a future is cancelled and awaited."""
+    loop = asyncio.get_running_loop()
+
+    async def wait():
+        await loop.create_future()
+
     for _ in range(iterations):
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(GROUP):
-                tasks.create_task(nothing())
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+
+
+@core(
+    "task.memory", "task", form="memory", operations=AT_ONCE, summary="Memory of 10,000 tasks, each waiting for its own future."
+)  # fmt: skip
+@contextlib.asynccontextmanager
+async def memory(count):
+    loop = asyncio.get_running_loop()
+    futures = [loop.create_future() for _ in range(count)]
+
+    async def wait(future):
+        await future
+
+    tasks = [asyncio.create_task(wait(future)) for future in futures]
+    await asyncio.sleep(0)
+    yield
+    for future in futures:
+        future.set_result(None)
+    await asyncio.gather(*tasks)
 
 
 async def take_turns(tasks, iterations):

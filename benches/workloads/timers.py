@@ -8,6 +8,7 @@ from .definition import core, nothing_callback
 
 FIRE = 10_000
 CANCEL = 1000
+PENDING = 100_000
 HOUR = 3600
 
 
@@ -48,3 +49,21 @@ async def timer_cancel(iterations):
         for timer in [loop.call_later(HOUR, nothing_callback) for _ in range(CANCEL)]:
             timer.cancel()
         await asyncio.sleep(0)
+
+
+@core("timer.among_100k", "timer", operations=CANCEL)
+async def timer_among_100k(iterations):
+    """While 100,000 timers wait: 1000 call_later that come to lie among them, all cancelled, then one turn of the loop."""
+    loop = asyncio.get_running_loop()
+    chosen = random.Random(2)
+    waiting = [loop.call_later(chosen.uniform(HOUR, 2 * HOUR), nothing_callback) for _ in range(PENDING)]
+    delays = [chosen.uniform(HOUR, 2 * HOUR) for _ in range(CANCEL)]
+    start = time.perf_counter()
+    for _ in range(iterations):
+        for timer in [loop.call_later(delay, nothing_callback) for delay in delays]:
+            timer.cancel()
+        await asyncio.sleep(0)
+    seconds = time.perf_counter() - start
+    for timer in waiting:
+        timer.cancel()
+    return seconds
