@@ -1,0 +1,29 @@
+"""A results document with figures that somebody chose."""
+
+from benches import report
+from benches.summary import summarise
+from benches.workloads import WORKLOADS
+
+
+def document(rows, version="3.13.1", rounds=5, baseline="uvloop"):
+    """`rows[workload][loop]` is a list of rates, or of whole entries, one for each round."""
+    workloads = {}
+    for workload, loops in rows.items():
+        by_loop = {
+            loop: [
+                {"round": number, **(figures if isinstance(figures, dict) else {"per_s": figures})}
+                for number, figures in enumerate(entries)
+            ]
+            for loop, entries in loops.items()
+        }
+        decided_by = WORKLOADS[workload].decided_by if workload in WORKLOADS else "per_s"
+        workloads[workload] = {"loops": summarise(by_loop, baseline, decided_by)}
+    return {
+        "schema": report.SCHEMA,
+        "python": {"version": version},
+        "baseline": baseline,
+        "settings": {"sample_s": 0.15, "rounds": rounds},
+        "machine": {"cpu_model": "Processor", "kernel": "6.1"},
+        "git": {"commit": "0123456789abcdef"},
+        "workloads": workloads,
+    }
