@@ -17,7 +17,7 @@ import importlib
 
 from ._ferrio import Future, Task, __version__
 from ._graph import share_call_graph
-from ._install import install, uninstall
+from ._install import NATIVE, install, uninstall
 from ._loop import Loop, new_event_loop
 from ._nested import allow_nested, nested
 from ._run import run
@@ -66,4 +66,5 @@ def __dir__():
 
 
 share_call_graph()
-add_submodules(globals(), {"Future": Future, "Task": Task, "new_event_loop": new_event_loop, "run": run})
+globals().update(NATIVE)
+add_submodules(globals(), {**NATIVE, "Future": Future, "Task": Task, "new_event_loop": new_event_loop, "run": run})

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
+from asyncio.tasks import sleep as sleep
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from socket import socket
@@ -22,7 +23,10 @@ else:
     _CoroutineLike: TypeAlias = Generator[Any, None, _T_co] | Coroutine[Any, Any, _T_co]
     _AwaitableLike: TypeAlias = Generator[Any, None, _T_co] | Awaitable[_T_co]
 
-__all__ = ["__version__", "Loop", "Future", "Task", "_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit"]
+__all__ = ["__version__", "Loop", "Future", "Task"]
+__all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
+# In the place of asyncio's, with its signatures.
+__all__ += ["sleep"]
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 
@@ -236,5 +240,6 @@ class Loop:
     def _sock_connect(self, sock: socket, address: Any, /) -> asyncio.Future[None]: ...
 
 def _give_loop_methods_to(class_: type, /) -> None: ...
+def _track_coroutine_origins(enabled: bool) -> None: ...
 def _print_uncaught(exception: BaseException) -> None: ...
 def _die_of_interrupt_at_exit() -> None: ...

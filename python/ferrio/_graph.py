@@ -29,6 +29,9 @@ def _with_our_tasks(build):
 
     def build_with_our_tasks(future, **kwargs):
         graph = build(future, **kwargs)
+        # A native coroutine has no frame to be shown.
+        stack = [entry for entry in graph.call_stack if entry.frame is not None]
+        graph = type(graph)(graph.future, type(graph.call_stack)(stack), graph.awaited_by)
         if issubclass(type(future), _ferrio.Future):
             return graph
         waiting = [task for task in pending_tasks() if task._fut_waiter is future]

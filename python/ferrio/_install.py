@@ -8,6 +8,7 @@ that 3.14 deprecates. Children of multiprocessing inherit it, however they are s
 import asyncio
 import threading
 
+from . import _ferrio
 from ._imports import unwatch, watch
 from ._loop import new_event_loop
 from ._nest_asyncio import unwatch_nest_asyncio, watch_nest_asyncio
@@ -15,7 +16,7 @@ from ._nest_asyncio import unwatch_nest_asyncio, watch_nest_asyncio
 __all__ = ("install", "uninstall")
 
 #: Public names of asyncio that have a native version. `install` puts it in place in `asyncio` and in each submodule.
-NATIVE: dict[str, object] = {}
+NATIVE: dict[str, object] = {name: getattr(_ferrio, name) for name in ("sleep",)}
 
 #: The module whose function starts the children of multiprocessing that are not forked.
 _STARTS_CHILDREN = "multiprocessing.util"

@@ -323,9 +323,11 @@ class Closing:
         if enabled:
             self._origin_depth_before = sys.get_coroutine_origin_tracking_depth()
             sys.set_coroutine_origin_tracking_depth(asyncio.constants.DEBUG_STACK_DEPTH)
+            _ferrio._track_coroutine_origins(True)
         else:
             sys.set_coroutine_origin_tracking_depth(self._origin_depth_before)
             self._origin_depth_before = None
+            _ferrio._track_coroutine_origins(False)
 
 
 class Loop(

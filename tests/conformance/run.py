@@ -1,12 +1,14 @@
 """CPython's own asyncio tests against ferrio, held to expectation files.
 
-usage: run.py [--only task|loop] [--timeout SECONDS] [-v]
+usage: run.py [--only task|loop|all|stock] [--timeout SECONDS] [-v]
 
 Runs with the interpreter that runs it. ``expect/<version>/<mode>.txt`` lists the tests that are known to fail, each with its
 reason; any other failure fails the run, and so does a listed test that passes.
 
 * task: every test of tasks and futures, with `ferrio.Task` and `ferrio.Future` in the stdlib's place.
 * loop: the whole suite, with `ferrio.new_event_loop` wherever the suite makes a loop.
+* all: the same, with every name of asyncio that ferrio has natively in the stdlib's place.
+* stock: these on asyncio's own loop.
 """
 
 import argparse
@@ -22,6 +24,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 MODES = {
     "task": ["--task-class", "ferrio:Task", "--future-class", "ferrio:Future"],
     "loop": ["--loop", "ferrio:new_event_loop"],
+    "all": ["--loop", "ferrio:new_event_loop", "--replace-from", "ferrio"],
+    "stock": ["--loop", "asyncio:new_event_loop", "--replace-from", "ferrio"],
 }
 
 

@@ -4,6 +4,7 @@
 //! PROOF   tests/behaviour, tests/conformance
 //! START   `ffi/mod.rs` for the ground, `event_loop/turn.rs` for the story
 
+mod awaitable;
 mod convert;
 mod engine;
 mod error;
@@ -12,6 +13,7 @@ mod ffi;
 mod future;
 mod handle;
 mod names;
+mod sleep;
 mod sock;
 mod task;
 mod transport;
@@ -30,6 +32,10 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add::<event_loop::Loop>(module, "Loop")?;
     add::<future::Future>(module, "Future")?;
     add::<task::Task>(module, "Task")?;
+    for (name, function) in sleep::functions(module.py())? {
+        module.add(name, function.as_any().bound(module.py()))?;
+    }
+    module.add_function(wrap_pyfunction!(_track_coroutine_origins, module)?)?;
     if cfg!(Py_3_14) {
         module.add_function(wrap_pyfunction!(future_add_to_awaited_by, module)?)?;
         module.add_function(wrap_pyfunction!(future_discard_from_awaited_by, module)?)?;
@@ -45,6 +51,8 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     engine::make_types(py)?;
     future::make_types(py)?;
     task::make_types(py)?;
+    ffi::function::make_type(py)?;
+    sleep::make_types(py)?;
     transport::stream::make_types(py)?;
     transport::listener::make_types(py)?;
     transport::pipe::make_types(py)?;
@@ -86,6 +94,12 @@ fn _give_loop_methods_to(class: &Bound<'_, PyType>) -> PyResult<()> {
         return Err(PyTypeError::new_err("not a subclass of Loop"));
     }
     Ok(loop_.give_methods_to(py, &Own::from(class.clone().into_any()))?)
+}
+
+/// A loop in debug mode begins to run, or ends: native coroutines note meanwhile where they are made.
+#[pyfunction]
+fn _track_coroutine_origins(enabled: bool) {
+    ffi::coroutine::track_origins(enabled);
 }
 
 /// Prints an exception as the interpreter prints one that nobody caught (`sys.excepthook` and all).

@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("engine", 2),
     ("future", 3),
     ("task", 3),
+    ("awaitable", 3),
     ("gather", 3),
     ("wait", 3),
     ("sleep", 3),
@@ -38,6 +39,11 @@ const BESIDE: &[(&str, &str)] = &[
     ("error", "ffi"),
     // A task is a future that a coroutine fills.
     ("task", "future"),
+    // A native coroutine hands futures and tasks straight to the task; what it waits for is a room of its own.
+    ("awaitable", "future"),
+    ("awaitable", "task"),
+    ("sleep", "awaitable"),
+    ("sleep", "future"),
     // A socket call and a transport see a Python socket in the same way.
     ("sock", "transport"),
 ];

@@ -19,6 +19,7 @@ pub struct TypeBuilder<T: Class> {
     members: Vec<ffi::PyMemberDef>,
     base: Option<Own>,
     subclassable: bool,
+    more_flags: std::os::raw::c_ulong,
     data: std::marker::PhantomData<T>,
 }
 
@@ -32,11 +33,14 @@ impl<T: Class> TypeBuilder<T> {
             members: Vec::new(),
             base: None,
             subclassable: false,
+            more_flags: 0,
             data: std::marker::PhantomData,
         };
         builder.raw_slot(ffi::Py_tp_dealloc, Object::<T>::tp_dealloc as *mut c_void);
         builder.raw_slot(ffi::Py_tp_new, Object::<T>::tp_new as *mut c_void);
-        builder.raw_slot(ffi::Py_tp_doc, T::DOC.as_ptr() as *mut c_void);
+        if !T::DOC.is_empty() {
+            builder.raw_slot(ffi::Py_tp_doc, T::DOC.as_ptr() as *mut c_void);
+        }
         if T::GC {
             builder.raw_slot(ffi::Py_tp_traverse, Object::<T>::tp_traverse as *mut c_void);
             builder.raw_slot(ffi::Py_tp_clear, Object::<T>::tp_clear as *mut c_void);
@@ -65,6 +69,13 @@ impl<T: Class> TypeBuilder<T> {
             slot,
             pfunc: function,
         });
+    }
+
+    /// The data begins with the function that a call of the object runs.
+    pub(super) fn called_by_vector(&mut self) {
+        self.offset_member(c"__vectorcalloffset__", Object::<T>::DATA);
+        self.raw_slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void);
+        self.more_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
     }
 
     fn offset_member(&mut self, name: &'static CStr, offset: usize) {
@@ -119,7 +130,7 @@ impl<T: Class> TypeBuilder<T> {
         self.raw_slot(ffi::Py_tp_getset, properties);
         self.raw_slot(ffi::Py_tp_members, members);
         self.raw_slot(0, std::ptr::null_mut());
-        let mut flags = ffi::Py_TPFLAGS_DEFAULT;
+        let mut flags = ffi::Py_TPFLAGS_DEFAULT | self.more_flags;
         if T::GC {
             flags |= ffi::Py_TPFLAGS_HAVE_GC;
         }

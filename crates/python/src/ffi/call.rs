@@ -183,6 +183,26 @@ pub fn is_callable(object: &Own) -> bool {
     unsafe { ffi::PyCallable_Check(object.as_ptr()) != 0 }
 }
 
+/// The value of an exact `float`, or of an exact `int` that fits: what a number nearly always is.
+#[inline]
+pub fn number(object: &Own) -> Option<f64> {
+    // SAFETY: the types are compared before the value is read; an int that does not fit leaves an error, which is cleared.
+    unsafe {
+        if ffi::PyFloat_CheckExact(object.as_ptr()) != 0 {
+            return Some(ffi::PyFloat_AS_DOUBLE(object.as_ptr()));
+        }
+        if ffi::PyLong_CheckExact(object.as_ptr()) == 0 {
+            return None;
+        }
+        let number = ffi::PyLong_AsDouble(object.as_ptr());
+        if number == -1.0 && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        Some(number)
+    }
+}
+
 /// `isinstance(object, class)`.
 pub fn is_instance(py: Python<'_>, object: &Own, class: &Own) -> PyRes<bool> {
     // SAFETY: two live objects.

@@ -82,7 +82,7 @@ impl Head for WithDict {
 pub trait Class: Sized + 'static {
     /// Qualified name, `c"ferrio.Future"`.
     const NAME: &'static CStr;
-    /// `__doc__`.
+    /// `__doc__`; empty where objects of the class have one of their own.
     const DOC: &'static CStr;
     /// The part before the data; the same for base and derived classes.
     type Head: Head;
@@ -227,6 +227,9 @@ pub(super) struct Object<T: Class> {
 }
 
 impl<T: Class> Object<T> {
+    /// Where the data stands.
+    pub(super) const DATA: usize = offset_of!(Self, data);
+
     /// # Safety
     /// `object` is an object of class `T` whose data has been written.
     #[inline]

@@ -1,11 +1,11 @@
 //! Exceptions as objects.
 
-use pyo3::exceptions::PyStopIteration;
+use pyo3::exceptions::{PyStopIteration, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::own::Any;
-use super::{Own, PyRes, Raised};
+use super::{Args, Own, PyRes, Raised, call};
 
 /// Puts an exception instance back into the indicator, traceback and all.
 pub fn restore(py: Python<'_>, exception: Own) -> Raised {
@@ -37,6 +37,38 @@ pub fn matches(exception: &Own, class: &Own) -> bool {
     unsafe { ffi::PyErr_GivenExceptionMatches(exception.as_ptr(), class.as_ptr()) != 0 }
 }
 
+/// `error.__context__ = context`, where it is another and the error has none yet: what `raise` does inside an `except`.
+pub fn chain(error: &Own, context: &Own) {
+    // SAFETY: two exception instances; null means none, and SetContext takes over a reference.
+    unsafe {
+        let before = ffi::PyException_GetContext(error.as_ptr());
+        if before.is_null() && !error.is(context) {
+            ffi::PyException_SetContext(error.as_ptr(), context.clone().into_ptr());
+        }
+        ffi::Py_XDECREF(before);
+    }
+}
+
+/// The end of `try: … finally: …`: an error of the `finally` comes first, with the other as its context.
+pub fn after_finally<T>(py: Python<'_>, tried: Result<T, Own>, finally: PyRes<()>) -> PyRes<T> {
+    match (tried, finally) {
+        (Ok(value), Ok(())) => Ok(value),
+        (Ok(_), Err(failed)) => Err(failed),
+        (Err(error), Ok(())) => Err(restore(py, error)),
+        (Err(error), Err(failed)) => {
+            let failed = failed.take(py);
+            chain(&failed, &error);
+            Err(restore(py, failed))
+        }
+    }
+}
+
+/// `error.__cause__ = cause`, as `raise error from cause` does, `__suppress_context__` and all.
+pub fn set_cause(error: &Own, cause: &Own) {
+    // SAFETY: two exception instances; SetCause takes over a reference.
+    unsafe { ffi::PyException_SetCause(error.as_ptr(), cause.clone().into_ptr()) }
+}
+
 /// `exception.__traceback__`.
 pub fn traceback(py: Python<'_>, exception: &Own) -> Option<Own> {
     // SAFETY: an exception instance; null means none, without an error.
@@ -55,6 +87,65 @@ pub fn set_traceback(py: Python<'_>, exception: &Own, traceback: Option<&Own>) {
             ffi::PyErr_Clear();
         }
     }
+}
+
+/// The exception that the arguments of a generator's `throw(type_or_instance[, value[, traceback]])` mean.
+pub fn thrown(py: Python<'_>, args: Args<'_>) -> PyRes {
+    let [class, rest @ ..] = args.positional() else {
+        let text = "throw expected at least 1 argument, got 0";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    };
+    if rest.is_empty() && !args.has_keywords() {
+        return made(py, class, None);
+    }
+    if rest.len() > 2 || args.has_keywords() {
+        let text = format!("throw expected at most 3 arguments, got {}", rest.len() + 1);
+        return Err(Raised::new::<PyTypeError>(py, text));
+    }
+    if cfg!(Py_3_12) {
+        let text = "the (type, exc, tb) signature of throw() is deprecated, use the single-arg \
+                    signature instead.";
+        let category = py.get_type::<pyo3::exceptions::PyDeprecationWarning>();
+        py.import("warnings")?
+            .getattr("warn")?
+            .call1((text, category))?;
+    }
+    let value = rest.first().filter(|value| !value.is_none());
+    let traceback = rest.get(1).filter(|traceback| !traceback.is_none());
+    let error = made(py, class, value)?;
+    if let Some(traceback) = traceback {
+        if !traceback
+            .bound(py)
+            .is_instance_of::<pyo3::types::PyTraceback>()
+        {
+            let text = "throw() third argument must be a traceback";
+            return Err(Raised::new::<PyTypeError>(py, text));
+        }
+        set_traceback(py, &error, Some(traceback));
+    }
+    Ok(error)
+}
+
+fn made(py: Python<'_>, class: &Own, value: Option<&Own>) -> PyRes {
+    if is_class(class) {
+        return match value {
+            None => call::call0(py, class),
+            Some(value) if is_instance(value) => Ok(value.clone()),
+            Some(value) => match value.tuple_items() {
+                Some(items) => call::call(py, class, items),
+                None => call::call1(py, class, value),
+            },
+        };
+    }
+    if !is_instance(class) {
+        let text = "exceptions must be classes deriving BaseException or instances of such a class";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    }
+    if value.is_some() {
+        let text = "instance exception may not have a separate value";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    }
+    Ok(class.clone())
 }
 
 /// If the error set is `StopIteration`, takes it and gives its value: what a finished generator means by it.

@@ -14,14 +14,14 @@ use pyo3::prelude::*;
 /// Objects kept for each class.
 const MOST: u32 = 256;
 /// Classes that may take part.
-const KINDS: usize = 8;
+const KINDS: usize = 32;
 
 /// The number of a class's pool: one for each class.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Recycled(u8);
 
 impl Recycled {
-    /// Pool number `kind`, less than 8.
+    /// Pool number `kind`, less than 32.
     pub const fn pool(kind: u8) -> Self {
         assert!((kind as usize) < KINDS);
         Self(kind)

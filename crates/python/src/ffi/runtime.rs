@@ -6,7 +6,7 @@ use std::os::raw::c_int;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{PyRes, Raised};
+use super::{Immortal, Own, PyRes, Raised};
 
 /// Prints an uncaught exception as the interpreter does at its top: `sys.excepthook`, `sys.last_exc`, errors of the hook.
 ///
@@ -55,6 +55,18 @@ pub fn count_nested_run(more: bool) {
     } else {
         runs.saturating_sub(1)
     });
+}
+
+/// `asyncio.get_running_loop()`. Errors: `RuntimeError` where none runs in this thread.
+#[inline]
+pub fn running_loop(py: Python<'_>) -> PyRes {
+    static GET: Immortal = Immortal::empty();
+    let get = GET.get_or_init(py, || {
+        Ok(Own::from(
+            py.import("_asyncio")?.getattr("get_running_loop")?,
+        ))
+    })?;
+    super::call::call0(py, get)
 }
 
 /// The calling thread's number, as `threading.get_ident()`.

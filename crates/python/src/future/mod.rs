@@ -276,6 +276,12 @@ impl Future {
         Ok(())
     }
 
+    /// Puts the "must be waited for" mark on: it is about to be yielded. False where it was on already.
+    #[inline]
+    pub fn mark_blocking(&self) -> bool {
+        !self.blocking.replace(true)
+    }
+
     /// Takes the "must be waited for" mark off; was it on?
     #[inline]
     pub fn take_blocking(&self) -> bool {

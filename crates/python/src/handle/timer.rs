@@ -75,7 +75,8 @@ impl TimerHandle {
         Own::alloc(py, data)
     }
 
-    fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+    /// `cancel()`.
+    pub fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         if Handle::cancel(py, this.base())? && this.scheduled.get() {
             this.garbage.set(this.garbage.get() + 1);
         }

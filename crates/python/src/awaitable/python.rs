@@ -1,0 +1,123 @@
+//! What Python sees of a native coroutine.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use super::{Awaitable, Coroutine, drive};
+use crate::ffi::{
+    Args, Immortal, Method, Own, Property, PyRes, Raised, TypeBuilder, coroutine, exception,
+};
+
+/// `warnings._warn_unawaited_coroutine`, which CPython calls for its own.
+#[cold]
+pub(super) fn warn_never_awaited<S: Awaitable>(
+    py: Python<'_>,
+    this: &Own<Coroutine<S>>,
+) -> PyRes<()> {
+    let warn = py
+        .import("warnings")?
+        .getattr("_warn_unawaited_coroutine")?;
+    warn.call1((this.as_any().bound(py),))?;
+    Ok(())
+}
+
+/// `cr_origin` of one made now: nothing, unless a loop in debug mode has asked for it.
+#[inline]
+pub(super) fn origin(py: Python<'_>) -> PyRes<Option<Own>> {
+    if coroutine::are_origins_tracked() {
+        coroutine::origin(py)
+    } else {
+        Ok(None)
+    }
+}
+
+fn awaited<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>) -> PyRes<Own<Coroutine<S>>> {
+    if this.is_suspended() {
+        let text = "coroutine is being awaited already";
+        return Err(Raised::new::<PyRuntimeError>(py, text));
+    }
+    Ok(this.clone())
+}
+
+fn send<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, value: &Own) -> PyRes {
+    drive::send(py, this, value)?.into_send(py)
+}
+
+fn throw<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, args: Args<'_>) -> PyRes {
+    let error = exception::thrown(py, args)?;
+    drive::throw(py, this, error)?.into_send(py)
+}
+
+fn repr<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>) -> Own {
+    let text = format!("<coroutine object {} at {:p}>", S::NAME, this.as_ptr());
+    Own::str(py, &text)
+}
+
+/// `types.CoroutineType`, so that `inspect.iscoroutine` and the like hold: they ask `__class__` when the type says no.
+fn class_of(py: Python<'_>) -> PyRes {
+    static COROUTINE: Immortal = Immortal::empty();
+    let class = COROUTINE.get_or_init(py, || {
+        Ok(Own::from(py.import("types")?.getattr("CoroutineType")?))
+    })?;
+    Ok(class.clone())
+}
+
+fn methods<S: Awaitable>() -> [Method<Coroutine<S>>; 3] {
+    [
+        Method::one(
+            c"send",
+            c"send($self, value, /)\n--\n\nResume; what it yields. Raises StopIteration with its result.",
+            send::<S>,
+        ),
+        Method::args(
+            c"throw",
+            c"throw($self, type, value=None, traceback=None, /)\n--\n\nRaise where it waits.",
+            throw::<S>,
+        ),
+        Method::noargs(
+            c"close",
+            c"close($self, /)\n--\n\nRaise GeneratorExit where it waits.",
+            drive::close::<S>,
+        ),
+    ]
+}
+
+fn properties<S: Awaitable>() -> [Property<Coroutine<S>>; 9] {
+    [
+        Property::get(c"__name__", |py, _: &Own<Coroutine<S>>| {
+            Own::str(py, S::NAME)
+        }),
+        Property::get(c"__qualname__", |py, _: &Own<Coroutine<S>>| {
+            Own::str(py, S::NAME)
+        }),
+        Property::get(c"__class__", |py, _: &Own<Coroutine<S>>| class_of(py)),
+        Property::get(c"cr_await", |_, this: &Own<Coroutine<S>>| {
+            this.waits_for.get()
+        }),
+        Property::get(c"cr_running", |_, this: &Own<Coroutine<S>>| {
+            this.is_running()
+        }),
+        Property::get(c"cr_suspended", |_, this: &Own<Coroutine<S>>| {
+            this.is_suspended()
+        }),
+        // It has neither; None is what a coroutine without a frame answers.
+        Property::get(c"cr_frame", |_, _: &Own<Coroutine<S>>| ()),
+        Property::get(c"cr_code", |_, _: &Own<Coroutine<S>>| ()),
+        Property::get(c"cr_origin", |_, this: &Own<Coroutine<S>>| {
+            this.origin.get()
+        }),
+    ]
+}
+
+/// Makes the type of one kind. `issubclass` of `collections.abc.Coroutine` holds by its methods.
+pub fn make_type<S: Awaitable>(py: Python<'_>) -> PyRes<()> {
+    // `yield from` in a generator of the time before `async def` asks for an iterator, `await` for an awaitable.
+    TypeBuilder::<Coroutine<S>>::new()
+        .iter_and_await(awaited::<S>)
+        .resumed_by(drive::send::<S>)
+        .repr(repr::<S>)
+        .methods(methods::<S>())
+        .properties(properties::<S>())
+        .build(py)
+        .map(drop)
+}
