@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
-from asyncio.tasks import sleep as sleep
+from asyncio.tasks import gather as gather, sleep as sleep, wait as wait
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from socket import socket
@@ -26,7 +26,7 @@ else:
 __all__ = ["__version__", "Loop", "Future", "Task"]
 __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
 # In the place of asyncio's, with its signatures.
-__all__ += ["sleep"]
+__all__ += ["gather", "sleep", "wait"]
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 

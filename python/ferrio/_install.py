@@ -16,7 +16,7 @@ from ._nest_asyncio import unwatch_nest_asyncio, watch_nest_asyncio
 __all__ = ("install", "uninstall")
 
 #: Public names of asyncio that have a native version. `install` puts it in place in `asyncio` and in each submodule.
-NATIVE: dict[str, object] = {name: getattr(_ferrio, name) for name in ("sleep",)}
+NATIVE: dict[str, object] = {name: getattr(_ferrio, name) for name in ("gather", "sleep", "wait")}
 
 #: The module whose function starts the children of multiprocessing that are not forked.
 _STARTS_CHILDREN = "multiprocessing.util"

@@ -113,10 +113,6 @@ def apply_replacements(opts):
         pairs.append((dst.rpartition('.')[2], confrun.resolve(src)))
     for modname in opts.get('replace_from') or ():
         m = importlib.import_module(modname)
-        if hasattr(m, 'install'):
-            # What it derives from asyncio's classes it derives now, not from the stand-ins that come next.
-            m.install()
-            m.uninstall()
         for name in asyncio.__all__:
             if hasattr(m, name) and not name.endswith('Policy') and 'event_loop' not in name \
                     and getattr(m, name) is not getattr(asyncio, name):

@@ -7,7 +7,7 @@ reason; any other failure fails the run, and so does a listed test that passes.
 
 * task: every test of tasks and futures, with `ferrio.Task` and `ferrio.Future` in the stdlib's place.
 * loop: the whole suite, with `ferrio.new_event_loop` wherever the suite makes a loop.
-* all: the same, with every name of asyncio that ferrio has natively in the stdlib's place.
+* all: the same, with every name that `ferrio.install` puts in place (`ferrio._install.NATIVE`) in the stdlib's place.
 * stock: these on asyncio's own loop.
 """
 
@@ -19,13 +19,18 @@ import subprocess
 import sys
 import tempfile
 
+from ferrio._install import NATIVE
+
 HERE = pathlib.Path(__file__).resolve().parent
+
+# Not `ferrio.run`: it makes its own loops, where the suite counts those that it hands out.
+REPLACED = [word for name in NATIVE for word in ("--replace", f"asyncio.{name}=ferrio:{name}")]
 
 MODES = {
     "task": ["--task-class", "ferrio:Task", "--future-class", "ferrio:Future"],
     "loop": ["--loop", "ferrio:new_event_loop"],
-    "all": ["--loop", "ferrio:new_event_loop", "--replace-from", "ferrio"],
-    "stock": ["--loop", "asyncio:new_event_loop", "--replace-from", "ferrio"],
+    "all": ["--loop", "ferrio:new_event_loop", *REPLACED],
+    "stock": ["--loop", "asyncio:new_event_loop", *REPLACED],
 }
 
 

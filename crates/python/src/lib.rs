@@ -11,12 +11,14 @@ mod error;
 mod event_loop;
 mod ffi;
 mod future;
+mod gather;
 mod handle;
 mod names;
 mod sleep;
 mod sock;
 mod task;
 mod transport;
+mod wait;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -32,9 +34,9 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add::<event_loop::Loop>(module, "Loop")?;
     add::<future::Future>(module, "Future")?;
     add::<task::Task>(module, "Task")?;
-    for (name, function) in sleep::functions(module.py())? {
-        module.add(name, function.as_any().bound(module.py()))?;
-    }
+    add_functions(module, sleep::functions(module.py())?)?;
+    add_functions(module, gather::functions(module.py())?)?;
+    add_functions(module, wait::functions(module.py())?)?;
     module.add_function(wrap_pyfunction!(_track_coroutine_origins, module)?)?;
     if cfg!(Py_3_14) {
         module.add_function(wrap_pyfunction!(future_add_to_awaited_by, module)?)?;
@@ -53,6 +55,8 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     task::make_types(py)?;
     ffi::function::make_type(py)?;
     sleep::make_types(py)?;
+    gather::make_types(py)?;
+    wait::make_types(py)?;
     transport::stream::make_types(py)?;
     transport::listener::make_types(py)?;
     transport::pipe::make_types(py)?;
@@ -112,6 +116,16 @@ fn _print_uncaught(exception: &Bound<'_, PyAny>) {
 #[pyfunction]
 fn _die_of_interrupt_at_exit(py: Python<'_>) -> PyResult<()> {
     runtime::die_of_interrupt_at_exit(py).map_err(PyRuntimeError::new_err)
+}
+
+fn add_functions(
+    module: &Bound<'_, PyModule>,
+    functions: Vec<(&'static str, Own<ffi::Function>)>,
+) -> PyResult<()> {
+    for (name, function) in functions {
+        module.add(name, function.as_any().bound(module.py()))?;
+    }
+    Ok(())
 }
 
 fn add<T: Class>(module: &Bound<'_, PyModule>, name: &str) -> PyResult<()> {

@@ -24,6 +24,7 @@ names! {
     CONTEXT = "context",
     CORO = "coro",
     CREATE_FUTURE = "create_future",
+    CREATE_TASK = "create_task",
     DATA = "data",
     DATA_RECEIVED = "data_received",
     DATAGRAM_RECEIVED = "datagram_received",

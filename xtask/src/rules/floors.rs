@@ -44,6 +44,11 @@ const BESIDE: &[(&str, &str)] = &[
     ("awaitable", "task"),
     ("sleep", "awaitable"),
     ("sleep", "future"),
+    ("gather", "awaitable"),
+    ("gather", "future"),
+    ("gather", "task"),
+    ("wait", "awaitable"),
+    ("wait", "future"),
     // A socket call and a transport see a Python socket in the same way.
     ("sock", "transport"),
 ];

@@ -5,11 +5,10 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 
-use super::{Awaitable, Coroutine, Next, Outcome, State, Waits};
+use super::{Awaitable, Coroutine, Next, Outcome, State, Waits, native_future};
 use crate::ffi::coroutine::{self, Step};
 use crate::ffi::{Own, PyRes, Raised, Resume, exception};
 use crate::future::{self, Future};
-use crate::task::Task;
 
 /// `send(value)`, `next()` and every step of a task.
 #[inline]
@@ -107,11 +106,7 @@ fn go_on<S: Awaitable>(
                 return Err(not_stop_iteration(py, error));
             }
         };
-        // Exact types only: a subclass may have an `__await__` of its own.
-        let ours = object
-            .exact::<Future>()
-            .or_else(|| object.exact::<Task>().map(Own::base));
-        if let Some(future) = ours {
+        if let Some(future) = native_future(&object) {
             if !future.is_done() {
                 future.mark_blocking();
                 suspend(this, Waits::Future, Some(object.clone()));

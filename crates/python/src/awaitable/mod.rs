@@ -31,8 +31,11 @@ use std::ffi::CStr;
 use pyo3::prelude::*;
 
 use crate::ffi::{
-    Class, Own, PyRes, Recycled, Slot, TypeSlot, Visit, WithWeakrefs, release_stop_iteration,
+    Class, Own, PyRes, Recycled, Slot, TypeSlot, Visit, WithWeakrefs, coroutine,
+    release_stop_iteration,
 };
+use crate::future::Future;
+use crate::task::Task;
 
 pub use python::make_type;
 
@@ -130,6 +133,21 @@ pub fn new<S: Awaitable>(py: Python<'_>, states: S) -> PyRes<Own<Coroutine<S>>> 
             states,
         },
     )
+}
+
+/// A future of ours whose class is ours too: a subclass made in Python may override what we would pass by.
+#[inline]
+pub fn native_future(object: &Own) -> Option<&Own<Future>> {
+    object
+        .exact::<Future>()
+        .or_else(|| object.exact::<Task>().map(Own::base))
+        .or_else(|| Future::derived(object))
+}
+
+/// A coroutine of CPython's or one of ours.
+#[inline]
+pub fn is_native_coroutine(object: &Own) -> bool {
+    coroutine::is_native(object) || python::is_one(object)
 }
 
 impl<S: Awaitable> Class for Coroutine<S> {

@@ -1,5 +1,7 @@
 //! What Python sees of a native coroutine.
 
+use std::sync::Mutex;
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -109,6 +111,15 @@ fn properties<S: Awaitable>() -> [Property<Coroutine<S>>; 9] {
     ]
 }
 
+/// The types of all kinds that there are.
+static TYPES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// Is it of one of the kinds that there are?
+pub(super) fn is_one(object: &Own) -> bool {
+    let class = object.class_address();
+    TYPES.lock().is_ok_and(|types| types.contains(&class))
+}
+
 /// Makes the type of one kind. `issubclass` of `collections.abc.Coroutine` holds by its methods.
 pub fn make_type<S: Awaitable>(py: Python<'_>) -> PyRes<()> {
     // `yield from` in a generator of the time before `async def` asks for an iterator, `await` for an awaitable.
@@ -119,5 +130,9 @@ pub fn make_type<S: Awaitable>(py: Python<'_>) -> PyRes<()> {
         .methods(methods::<S>())
         .properties(properties::<S>())
         .build(py)
-        .map(drop)
+        .map(|class| {
+            if let Ok(mut types) = TYPES.lock() {
+                types.push(class.as_ptr() as usize);
+            }
+        })
 }

@@ -79,6 +79,11 @@ impl Function {
         }
     }
 
+    /// The stdlib's function.
+    pub fn stock(&self) -> &Own {
+        &self.stock
+    }
+
     /// Calls the stdlib's function.
     pub fn call_stock(&self, py: Python<'_>, args: Args<'_>) -> PyRes {
         let kwargs = pyo3::types::PyDict::new(py);

@@ -220,6 +220,13 @@ impl Own {
         }
     }
 
+    /// The address of the exact class, to be compared.
+    #[inline]
+    pub fn class_address(&self) -> usize {
+        // SAFETY: live object.
+        unsafe { ffi::Py_TYPE(self.as_ptr()) as usize }
+    }
+
     /// The exact class, for callers that compare it with a type they hold.
     #[inline]
     pub fn type_object<'py>(&self, py: Python<'py>) -> Bound<'py, pyo3::types::PyType> {

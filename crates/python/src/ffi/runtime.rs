@@ -69,6 +69,19 @@ pub fn running_loop(py: Python<'_>) -> PyRes {
     super::call::call0(py, get)
 }
 
+/// `asyncio._get_running_loop()`: none where none runs in this thread.
+#[inline]
+pub fn running_loop_or_none(py: Python<'_>) -> PyRes<Option<Own>> {
+    static GET: Immortal = Immortal::empty();
+    let get = GET.get_or_init(py, || {
+        Ok(Own::from(
+            py.import("_asyncio")?.getattr("_get_running_loop")?,
+        ))
+    })?;
+    let loop_ = super::call::call0(py, get)?;
+    Ok((!loop_.is_none()).then_some(loop_))
+}
+
 /// The calling thread's number, as `threading.get_ident()`.
 #[inline]
 pub fn thread_ident() -> u64 {

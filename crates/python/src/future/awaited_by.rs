@@ -43,6 +43,7 @@ impl Future {
         this.waiters.with(|waiters| {
             tasks.extend(waiters.iter().filter_map(|waiter| match waiter {
                 Waiter::Task(task) => Some(task.0.clone()),
+                Waiter::Watcher { watcher, kind } => (kind.awaiter)(watcher),
                 Waiter::Callback { .. } => None,
             }));
         });

@@ -40,6 +40,7 @@ impl Future {
         match waiter {
             Waiter::Task(task) => Self::wake(py, this, task),
             Waiter::Callback { func, context } => Self::call_soon(py, this, &func, &context),
+            Waiter::Watcher { watcher, kind } => (kind.tell)(py, &watcher, this),
         }
     }
 
@@ -139,24 +140,33 @@ impl Future {
     }
 }
 
+/// How `_callbacks` shows a waiter.
+enum Shown {
+    In(Own),
+    Itself,
+    Wakeup,
+}
+
 /// `_callbacks`: a list of `(callback, context)`, `None` where there are none.
 pub fn show_callbacks(py: Python<'_>, this: &Own<Future>) -> PyRes<Option<Own>> {
     // Copied first: making Python objects may run the collector, and with it anything.
     let mut copies = Vec::new();
     this.waiters.with(|waiters| {
         copies.extend(waiters.iter().map(|waiter| match waiter {
-            Waiter::Callback { func, context } => (func.clone(), Some(context.clone())),
-            Waiter::Task(task) => (task.0.clone(), None),
+            Waiter::Callback { func, context } => (func.clone(), Shown::In(context.clone())),
+            Waiter::Task(task) => (task.0.clone(), Shown::Wakeup),
+            Waiter::Watcher { watcher, .. } => (watcher.clone(), Shown::Itself),
         }));
     });
     if copies.is_empty() {
         return Ok(None);
     }
     let list = pyo3::types::PyList::empty(py);
-    for (object, context) in copies {
-        let pair = match context {
-            Some(context) => Own::tuple(py, &[object, context])?,
-            None => {
+    for (object, shown) in copies {
+        let pair = match shown {
+            Shown::In(context) => Own::tuple(py, &[object, context])?,
+            Shown::Itself => Own::tuple(py, &[object, Own::none(py)])?,
+            Shown::Wakeup => {
                 let wakeup = WAKEUP_OF.get().expect("registered before any task exists");
                 let context = call::method(py, &object, &names::GET_CONTEXT, &[]);
                 Own::tuple(py, &[wakeup(py, &object)?, context?])?

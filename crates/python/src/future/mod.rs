@@ -13,6 +13,7 @@ mod iter;
 mod python;
 mod rare;
 mod result;
+mod watchers;
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -34,6 +35,7 @@ pub use callbacks::{set_wakeup_of, show_callbacks};
 pub use iter::FutureIter;
 pub use python::{asyncio_class, cancel_argument, context_or_copy, make_types};
 pub use result::{Outcome, cancelled_error_class, invalid_state};
+pub use watchers::WatcherKind;
 
 /// Where a future is in its life.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,6 +60,13 @@ pub enum Waiter {
     },
     /// A task of the same engine that awaits it; woken without a call.
     Task(TaskRef),
+    /// An object of ours; told without a call.
+    Watcher {
+        /// Which object.
+        watcher: Own,
+        /// What it does then.
+        kind: &'static WatcherKind,
+    },
 }
 
 /// A result that is not there yet.
@@ -71,6 +80,8 @@ pub struct Future {
     blocking: Cell<bool>,
     /// Complain at the end if nobody has looked at the exception.
     log_traceback: Cell<bool>,
+    /// Is it of a class of ours derived from this one? See `Future::derived`.
+    derived: Cell<bool>,
     waiters: GuardedCell<Waiters<Waiter>>,
     result: Slot,
     rare: Rare,
@@ -104,6 +115,7 @@ impl Class for Future {
                         visit.own(context);
                     }
                     Waiter::Task(task) => visit.own(&task.0),
+                    Waiter::Watcher { watcher, .. } => visit.own(watcher),
                 }
             }
         });
@@ -149,6 +161,7 @@ impl Future {
             state: Cell::new(State::Pending),
             blocking: Cell::new(false),
             log_traceback: Cell::new(false),
+            derived: Cell::new(false),
             waiters: GuardedCell::new(Waiters::None),
             result: Slot::empty(),
             rare: Rare::none(),
@@ -172,6 +185,11 @@ impl Future {
     #[inline]
     pub fn new_pending(py: Python<'_>, engine: &Own<Engine>) -> PyRes<Own<Self>> {
         Own::alloc(py, Self::pending(py, engine)?)
+    }
+
+    /// Says that it is the data of a class of ours derived from this one.
+    pub fn mark_derived(&self) {
+        self.derived.set(true);
     }
 
     /// Since 3.15 `__init__` may be called once only. Errors: `RuntimeError`.
@@ -236,6 +254,12 @@ impl Future {
     #[inline]
     pub fn has_value(&self) -> bool {
         self.state.get() == State::Finished && self.rare.is_empty(Field::Exception)
+    }
+
+    /// Finished with an exception, not cancelled?
+    #[inline]
+    pub fn has_exception(&self) -> bool {
+        self.state.get() == State::Finished && !self.exception.is_empty()
     }
 
     /// Cancelled?

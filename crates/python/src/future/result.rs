@@ -145,6 +145,15 @@ impl Future {
         }
     }
 
+    /// The exception or cancellation of a future that is done, as `exception()` gives it: its traceback is left alone.
+    pub fn failure(&self, py: Python<'_>) -> PyRes<Outcome> {
+        self.log_traceback.set(false);
+        if self.is_cancelled() {
+            return self.make_cancelled_error(py).map(Outcome::Error);
+        }
+        Ok(self.exception.get().map_or(Outcome::None, Outcome::Error))
+    }
+
     /// `result()`.
     pub fn result(py: Python<'_>, this: &Own<Self>) -> PyRes {
         match this.outcome(py)? {

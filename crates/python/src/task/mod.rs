@@ -218,6 +218,11 @@ impl Task {
         self.context.get()
     }
 
+    /// Nobody else knows this task: it may die pending without a word.
+    pub fn may_die_pending(&self) {
+        self.log_destroy_pending.set(false);
+    }
+
     /// Leaves the engine's list of living tasks.
     fn unlist(&self) {
         if let (Some(key), Some(engine)) = (self.listed.take(), self.lister.take()) {

@@ -15,7 +15,8 @@ pub(super) fn on(py: Python<'_>, this: &Own<Task>, what: Own) -> PyRes<()> {
     // Exact types only: a subclass may override add_done_callback and is owed the call.
     let native = what
         .exact::<Future>()
-        .or_else(|| what.exact::<Task>().map(Own::base));
+        .or_else(|| what.exact::<Task>().map(Own::base))
+        .or_else(|| Future::derived(&what));
     if let Some(future) = native {
         return on_future(py, this, future, &what);
     }
