@@ -4,6 +4,7 @@ import asyncio
 import sys
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
 from asyncio.tasks import gather as gather, sleep as sleep, wait as wait
+from asyncio.timeouts import timeout as timeout, timeout_at as timeout_at
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from socket import socket
@@ -23,10 +24,14 @@ else:
     _CoroutineLike: TypeAlias = Generator[Any, None, _T_co] | Coroutine[Any, Any, _T_co]
     _AwaitableLike: TypeAlias = Generator[Any, None, _T_co] | Awaitable[_T_co]
 
-__all__ = ["__version__", "Loop", "Future", "Task"]
+__all__ = ["__version__", "Loop", "Future", "Task", "Timeout"]
 __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
 # In the place of asyncio's, with its signatures.
-__all__ += ["gather", "sleep", "wait"]
+__all__ += ["gather", "sleep", "timeout", "timeout_at", "wait"]
+if sys.version_info >= (3, 12):
+    from asyncio.tasks import wait_for as wait_for
+
+    __all__ += ["wait_for"]
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 
@@ -40,6 +45,26 @@ class _TaskFactory(Protocol):
     def __call__(self, loop: asyncio.AbstractEventLoop, coro: _CoroutineLike[_T], /) -> asyncio.Future[_T]: ...
 
 __version__: Final[str]
+
+@disjoint_base
+class Timeout:
+    def __init__(self, when: float | None) -> None: ...
+    def when(self) -> float | None: ...
+    def reschedule(self, when: float | None) -> None: ...
+    def expired(self) -> bool: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None: ...
+    def _on_timeout(self) -> None: ...
+    @property
+    def _state(self) -> Any: ...
+    @property
+    def _when(self) -> float | None: ...
+    @property
+    def _task(self) -> Any: ...
+    @property
+    def _cancelling(self) -> int: ...
+    @property
+    def _timeout_handler(self) -> Any: ...
 
 class Future(asyncio.Future[_T]):
     """Public as `asyncio.Future` (see `__init__.pyi`): `isinstance` holds, `issubclass` does not."""

@@ -12,11 +12,20 @@ from . import _ferrio
 from ._imports import unwatch, watch
 from ._loop import new_event_loop
 from ._nest_asyncio import unwatch_nest_asyncio, watch_nest_asyncio
+from ._timeouts import Timeout
 
 __all__ = ("install", "uninstall")
 
 #: Public names of asyncio that have a native version. `install` puts it in place in `asyncio` and in each submodule.
-NATIVE: dict[str, object] = {name: getattr(_ferrio, name) for name in ("gather", "sleep", "wait")}
+NATIVE: dict[str, object] = {
+    "Timeout": Timeout,
+    **{
+        name: getattr(_ferrio, name)
+        for name in ("gather", "sleep", "timeout", "timeout_at", "wait", "wait_for")
+        # `wait_for` of 3.11 is another one, and stays.
+        if hasattr(_ferrio, name)
+    },
+}
 
 #: The module whose function starts the children of multiprocessing that are not forked.
 _STARTS_CHILDREN = "multiprocessing.util"

@@ -1,7 +1,7 @@
 """Do one thing very often on one loop and print what it cost in memory, objects and descriptors, as
 JSON.
 
-    python tests/stress/soak.py asyncio|ferrio WORKLOAD COUNT
+    python tests/stress/soak.py asyncio|ferrio|ferrio+install WORKLOAD COUNT
 
 The work is done in parts; a sample is taken after each. The first part fills caches and pools.
 """
@@ -42,7 +42,11 @@ def sample():
 
 def soak(module, name, count):
     """All parts of one workload on one loop of the module."""
-    loop = importlib.import_module(module).new_event_loop()
+    name_of_module, _, installed = module.partition("+")
+    module = importlib.import_module(name_of_module)
+    if installed:
+        module.install()
+    loop = module.new_event_loop()
     samples = []
     for _ in range(PARTS):
         loop.run_until_complete(WORKLOADS[name][0](loop, max(1, count // PARTS)))
@@ -137,6 +141,21 @@ async def gathers(loop, count):
 async def waits(loop, count):
     for _ in range(count // 10):
         await asyncio.wait([loop.create_task(value(number)) for number in range(10)])
+
+
+@workload(100_000)
+async def cancelled_gathers_and_waits(loop, count):
+    async def forever():
+        await loop.create_future()
+
+    future = loop.create_future()
+    for _ in range(count // 10):
+        gathering = asyncio.gather(forever(), forever())
+        waiting = loop.create_task(asyncio.wait([gathering, future], timeout=1000))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        gathering.cancel()
+        await asyncio.gather(gathering, waiting, return_exceptions=True)
 
 
 @workload(100_000)

@@ -34,8 +34,21 @@ def _workloads():
 COUNTS = _workloads()
 
 
-@pytest.mark.parametrize("module", ["asyncio"] if ONLY_STOCK else ["asyncio", "ferrio"])
-@pytest.mark.parametrize("name", COUNTS)
+# What is done with functions of asyncio that are native while ferrio is installed.
+NATIVE = ["task_steps", "cancelled_tasks", "gathers", "waits", "cancelled_gathers_and_waits"]
+NATIVE += ["timeouts", "groups", "shields"]
+
+
+def _rows():
+    for name in COUNTS:
+        yield "asyncio", name
+        if not ONLY_STOCK:
+            yield "ferrio", name
+            if name in NATIVE:
+                yield "ferrio+install", name
+
+
+@pytest.mark.parametrize(("module", "name"), list(_rows()))
 def test_flat(module, name):
     count = max(50, int(COUNTS[name] * SHARE))
     done = subprocess.run(

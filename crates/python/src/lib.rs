@@ -17,6 +17,7 @@ mod names;
 mod sleep;
 mod sock;
 mod task;
+mod timeout;
 mod transport;
 mod wait;
 
@@ -36,6 +37,8 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add::<task::Task>(module, "Task")?;
     add_functions(module, sleep::functions(module.py())?)?;
     add_functions(module, gather::functions(module.py())?)?;
+    add_functions(module, timeout::functions(module.py())?)?;
+    add::<timeout::Timeout>(module, "Timeout")?;
     add_functions(module, wait::functions(module.py())?)?;
     module.add_function(wrap_pyfunction!(_track_coroutine_origins, module)?)?;
     if cfg!(Py_3_14) {
@@ -57,6 +60,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     sleep::make_types(py)?;
     gather::make_types(py)?;
     wait::make_types(py)?;
+    timeout::make_types(py)?;
     transport::stream::make_types(py)?;
     transport::listener::make_types(py)?;
     transport::pipe::make_types(py)?;

@@ -31,6 +31,15 @@ pub fn is_class(object: &Own) -> bool {
     unsafe { ffi::PyExceptionClass_Check(object.as_ptr()) != 0 }
 }
 
+/// `issubclass(class, of)`.
+pub fn is_subclass(py: Python<'_>, class: &Own, of: &Own) -> PyRes<bool> {
+    // SAFETY: two live objects.
+    match unsafe { ffi::PyObject_IsSubclass(class.as_ptr(), of.as_ptr()) } {
+        -1 => Err(Raised::already_set(py)),
+        answer => Ok(answer != 0),
+    }
+}
+
 /// Is it an instance of the class or of one of a tuple of classes?
 pub fn matches(exception: &Own, class: &Own) -> bool {
     // SAFETY: two live objects.

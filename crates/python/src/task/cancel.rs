@@ -74,3 +74,20 @@ pub(super) fn uncancel(_py: Python<'_>, this: &Own<Task>) -> i64 {
     this.cancel_requests.set(left);
     left
 }
+
+impl Task {
+    /// `cancel(msg)`.
+    pub fn cancel(py: Python<'_>, this: &Own<Self>, message: Option<Own>) -> PyRes<bool> {
+        cancel(py, this, message)
+    }
+
+    /// `uncancel()`.
+    pub fn uncancel(py: Python<'_>, this: &Own<Self>) -> i64 {
+        uncancel(py, this)
+    }
+
+    /// `cancelling()`.
+    pub fn cancelling(&self) -> i64 {
+        self.cancel_requests.get()
+    }
+}

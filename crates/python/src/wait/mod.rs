@@ -24,6 +24,7 @@ use crate::ffi::{
 };
 use crate::future::{Future, WatcherKind};
 use crate::handle::TimerHandle;
+use crate::names;
 
 /// What ends the wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -288,19 +289,18 @@ impl Wait {
         let stock = self.stock.get().unwrap_or_else(|| Own::none(py));
         let members = self.members.take().unwrap_or_else(|| Own::none(py));
         let mut keywords = Vec::new();
-        keywords.extend(self.timeout.get().map(|timeout| (&TIMEOUT, timeout)));
+        keywords.extend(self.timeout.get().map(|timeout| (&names::TIMEOUT, timeout)));
         keywords.extend(self.return_when.get().map(|when| (&RETURN_WHEN, when)));
         call::call_with(py, &stock, &[members], &keywords)
     }
 }
 
 static FS: Name = Name::new("fs");
-static TIMEOUT: Name = Name::new("timeout");
 static RETURN_WHEN: Name = Name::new("return_when");
 
 static PARAMS: Params<3> = Params {
     function: "wait",
-    names: [&FS, &TIMEOUT, &RETURN_WHEN],
+    names: [&FS, &names::TIMEOUT, &RETURN_WHEN],
     positional: 1,
     required: 1,
 };

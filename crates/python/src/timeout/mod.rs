@@ -1,0 +1,301 @@
+//! ROOM    floor 5: `Timeout`, `timeout`, `timeout_at`, `wait_for`
+//! KNOWS   ffi, names, handle, engine, task, awaitable    NEVER   the event loop's class
+//! IN      a deadline on the loop's clock, a task to stop    OUT     TimeoutError
+//! PROOF   tests/behaviour/awaitables/test_timeout.py
+//! START   `Timeout` (states), `enter`, `exit`
+//!
+//! On loops and with tasks of any implementation. States as asyncio's: Created → Entered → Exited, or Entered → Expiring (the
+//! timer has cancelled the task) → Expired. `ferrio.Timeout` is a Python class of this one and of `asyncio.Timeout`.
+
+mod python;
+mod wait_for;
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTimeoutError};
+use pyo3::prelude::*;
+
+use crate::engine::Engine;
+use crate::ffi::call::FunctionCell;
+use crate::ffi::{
+    Args, Class, Immortal, Own, Plain, PyRes, Raised, Recycled, Slot, TypeSlot, Visit, call,
+    current_task, exception, runtime,
+};
+use crate::future::cancelled_error_class;
+use crate::handle::{Handle, TimerHandle};
+use crate::names;
+use crate::task::Task;
+
+pub use python::{functions, make_types};
+
+/// Where a timeout is in its life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Created,
+    Entered,
+    Expiring,
+    Expired,
+    Exited,
+}
+
+impl State {
+    /// The member of asyncio's enumeration, and its value.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Created => ("CREATED", "created"),
+            Self::Entered => ("ENTERED", "active"),
+            Self::Expiring => ("EXPIRING", "expiring"),
+            Self::Expired => ("EXPIRED", "expired"),
+            Self::Exited => ("EXITED", "finished"),
+        }
+    }
+}
+
+/// A deadline for a task.
+#[derive(Debug)]
+pub struct Timeout {
+    state: Cell<State>,
+    /// As it was given; empty for None.
+    when: Slot,
+    /// The task that has entered.
+    task: Slot,
+    /// How many cancellations it had asked for then.
+    cancelling: Cell<i64>,
+    /// The handle of the timer.
+    timer: Slot,
+}
+
+static TIMEOUT: TypeSlot = TypeSlot::new();
+
+impl Class for Timeout {
+    const NAME: &'static CStr = c"ferrio._ferrio.Timeout";
+    const DOC: &'static CStr =
+        c"Timeout(when)\n--\n\nNative base of ferrio.Timeout; see asyncio.Timeout.";
+    type Head = Plain;
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(7));
+
+    fn slot() -> &'static TypeSlot {
+        &TIMEOUT
+    }
+
+    fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
+        Ok(Some(Self::until(None)))
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.when);
+        visit.slot(&self.task);
+        visit.slot(&self.timer);
+    }
+
+    fn clear(&self, _py: Python<'_>) {
+        self.when.set(None);
+        self.task.set(None);
+        self.timer.set(None);
+    }
+}
+
+impl Timeout {
+    /// One that nobody has entered.
+    fn until(when: Option<Own>) -> Self {
+        Self {
+            state: Cell::new(State::Created),
+            when: Slot::new(when),
+            task: Slot::empty(),
+            cancelling: Cell::new(0),
+            timer: Slot::empty(),
+        }
+    }
+
+    /// The first half of `__aenter__`: notes the running task. Errors: `RuntimeError`.
+    fn enter(&self, py: Python<'_>) -> PyRes<()> {
+        if self.state.get() != State::Created {
+            let text = "Timeout has already been entered";
+            return Err(Raised::new::<PyRuntimeError>(py, text));
+        }
+        let loop_ = runtime::running_loop(py)?;
+        let Some(task) = current_task::get(py, &loop_)? else {
+            let text = "Timeout should be used inside a task";
+            return Err(Raised::new::<PyRuntimeError>(py, text));
+        };
+        self.state.set(State::Entered);
+        self.cancelling.set(match task.exact::<Task>() {
+            Some(task) => task.cancelling(),
+            None => number(py, call::method(py, &task, &names::CANCELLING, &[])?)?,
+        });
+        self.task.set(Some(task));
+        Ok(())
+    }
+
+    /// `reschedule(when)`. Errors: `RuntimeError` before it is entered and after it has expired or been left.
+    fn reschedule(py: Python<'_>, this: &Own<Self>, when: Option<Own>) -> PyRes<()> {
+        match this.state.get() {
+            State::Entered => {}
+            State::Created => {
+                let text = "Timeout has not been entered";
+                return Err(Raised::new::<PyRuntimeError>(py, text));
+            }
+            state => {
+                let text = format!("Cannot change state of {} Timeout", state.names().1);
+                return Err(Raised::new::<PyRuntimeError>(py, text));
+            }
+        }
+        this.when.set(when.clone());
+        this.cancel_timer(py)?;
+        let Some(when) = when else {
+            return Ok(());
+        };
+        let loop_ = runtime::running_loop(py)?;
+        let callback = callback(py, this)?;
+        let timer = match loop_.cast::<Engine>() {
+            Some(engine) => native_timer(py, engine, &when, &callback)?,
+            None => foreign_timer(py, &loop_, &when, &callback)?,
+        };
+        this.timer.set(Some(timer));
+        Ok(())
+    }
+
+    fn cancel_timer(&self, py: Python<'_>) -> PyRes<()> {
+        let Some(timer) = self.timer.take() else {
+            return Ok(());
+        };
+        if let Some(timer) = timer.exact::<TimerHandle>() {
+            return TimerHandle::cancel(py, timer);
+        }
+        call::method(py, &timer, &names::CANCEL, &[]).map(drop)
+    }
+
+    /// The timer: the time is over.
+    fn expire(&self, py: Python<'_>) -> PyRes<()> {
+        if self.state.get() != State::Entered {
+            return Err(Raised::new::<PyAssertionError>(py, ""));
+        }
+        if let Some(task) = self.task.get() {
+            match task.exact::<Task>() {
+                Some(task) => Task::cancel(py, task, None).map(drop)?,
+                None => call::method(py, &task, &names::CANCEL, &[]).map(drop)?,
+            }
+        }
+        self.state.set(State::Expiring);
+        self.timer.set(None);
+        Ok(())
+    }
+
+    /// `__aexit__` with the exception that leaves the block, if one does. Errors: `TimeoutError` in its place.
+    fn exit(&self, py: Python<'_>, class: Option<&Own>, error: Option<&Own>) -> PyRes<()> {
+        match self.state.get() {
+            State::Entered | State::Expiring => {}
+            _ => return Err(Raised::new::<PyAssertionError>(py, "")),
+        }
+        self.cancel_timer(py)?;
+        if self.state.get() == State::Entered {
+            self.state.set(State::Exited);
+            return Ok(());
+        }
+        self.state.set(State::Expired);
+        let Some(task) = self.task.get() else {
+            return Ok(());
+        };
+        let left = match task.exact::<Task>() {
+            Some(task) => Task::uncancel(py, task),
+            None => number(py, call::method(py, &task, &names::UNCANCEL, &[])?)?,
+        };
+        // More requests than before: somebody else wants the task to end.
+        match class {
+            Some(class) if left <= self.cancelling.get() => overdue(py, class, error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The block was left by an exception because the time is over.
+#[cold]
+fn overdue(py: Python<'_>, class: &Own, error: Option<&Own>) -> PyRes<()> {
+    let stock = asyncio_timeout(py)?;
+    let insert = call::optional_attribute(py, stock, &names::INSERT_TIMEOUT_ERROR)?;
+    let cancelled = cancelled_error_class(py)?;
+    let is_cancellation = match insert {
+        // The running version looks deeper.
+        Some(_) => exception::is_subclass(py, class, cancelled)?,
+        None => class.is(cancelled),
+    };
+    if is_cancellation {
+        let timeout = Own::from(py.get_type::<PyTimeoutError>().call0()?);
+        if let Some(error) = error {
+            exception::set_cause(&timeout, error);
+            exception::chain(&timeout, error);
+        }
+        return Err(exception::restore(py, timeout));
+    }
+    let (Some(insert), Some(error)) = (insert, error) else {
+        return Ok(());
+    };
+    call::call1(py, &insert, error)?;
+    let group = py.import("builtins")?.getattr("ExceptionGroup")?;
+    if error.bound(py).is_instance(&group)? {
+        for inner in error.bound(py).getattr("exceptions")?.try_iter()? {
+            call::call1(py, &insert, &Own::from(inner?))?;
+        }
+    }
+    Ok(())
+}
+
+/// `asyncio.Timeout`.
+fn asyncio_timeout(py: Python<'_>) -> PyRes<&'static Own> {
+    static CLASS: Immortal = Immortal::empty();
+    CLASS.get_or_init(py, || {
+        Ok(Own::from(
+            py.import("asyncio.timeouts")?.getattr("Timeout")?,
+        ))
+    })
+}
+
+fn number(py: Python<'_>, object: Own) -> PyRes<i64> {
+    Ok(object.bound(py).extract()?)
+}
+
+fn callback(py: Python<'_>, this: &Own<Timeout>) -> PyRes {
+    static ON_TIMEOUT: FunctionCell = FunctionCell::new(c"_on_timeout");
+    let run = |py: Python<'_>, this: &Own<Timeout>, _args: Args<'_>| this.expire(py);
+    call::bound_function(py, this, &ON_TIMEOUT, run)
+}
+
+/// `when <= now`, for numbers of any kind.
+fn is_over(py: Python<'_>, when: &Own, now: f64) -> PyRes<bool> {
+    match call::number(when) {
+        Some(when) => Ok(when <= now),
+        None => Ok(when.bound(py).le(now)?),
+    }
+}
+
+fn native_timer(py: Python<'_>, engine: &Own<Engine>, when: &Own, callback: &Own) -> PyRes {
+    if is_over(py, when, Engine::seconds())? {
+        let handle: Own<Handle> = Engine::call_soon(py, engine, callback, &[], None)?;
+        return Ok(handle.into_any());
+    }
+    let seconds: f64 = when.bound(py).extract()?;
+    let timer = Engine::call_at(py, engine, "call_at", seconds, callback, &[], None)?;
+    Ok(timer.into_any())
+}
+
+fn foreign_timer(py: Python<'_>, loop_: &Own, when: &Own, callback: &Own) -> PyRes {
+    let now = call::method(py, loop_, &names::TIME, &[])?;
+    if when.bound(py).le(now.bound(py))? {
+        call::method(py, loop_, &names::CALL_SOON, &[callback])
+    } else {
+        call::method(py, loop_, &names::CALL_AT, &[when, callback])
+    }
+}
+
+/// `loop.time() + delay`.
+fn deadline(py: Python<'_>, delay: &Own) -> PyRes {
+    let loop_ = runtime::running_loop(py)?;
+    match (loop_.cast::<Engine>(), call::number(delay)) {
+        (Some(_), Some(delay)) => Own::float(py, Engine::seconds() + delay),
+        _ => {
+            let now = call::method(py, &loop_, &names::TIME, &[])?;
+            Ok(Own::from(now.bound(py).add(delay.bound(py))?))
+        }
+    }
+}
