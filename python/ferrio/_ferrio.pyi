@@ -24,7 +24,7 @@ else:
     _CoroutineLike: TypeAlias = Generator[Any, None, _T_co] | Coroutine[Any, Any, _T_co]
     _AwaitableLike: TypeAlias = Generator[Any, None, _T_co] | Awaitable[_T_co]
 
-__all__ = ["__version__", "Loop", "Future", "Task", "Timeout"]
+__all__ = ["__version__", "Loop", "Future", "Task", "TaskGroup", "Timeout"]
 __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
 # In the place of asyncio's, with its signatures.
 __all__ += ["gather", "sleep", "timeout", "timeout_at", "wait"]
@@ -45,6 +45,15 @@ class _TaskFactory(Protocol):
     def __call__(self, loop: asyncio.AbstractEventLoop, coro: _CoroutineLike[_T], /) -> asyncio.Future[_T]: ...
 
 __version__: Final[str]
+
+@disjoint_base
+class TaskGroup:
+    if sys.version_info >= (3, 14):
+        def create_task(self, coro: _CoroutineLike[_T], **kwargs: Any) -> asyncio.Task[_T]: ...
+    else:
+        def create_task(
+            self, coro: _CoroutineLike[_T], *, name: str | None = None, context: Context | None = None
+        ) -> asyncio.Task[_T]: ...
 
 @disjoint_base
 class Timeout:

@@ -12,12 +12,14 @@ from . import _ferrio
 from ._imports import unwatch, watch
 from ._loop import new_event_loop
 from ._nest_asyncio import unwatch_nest_asyncio, watch_nest_asyncio
+from ._taskgroups import TaskGroup
 from ._timeouts import Timeout
 
 __all__ = ("install", "uninstall")
 
 #: Public names of asyncio that have a native version. `install` puts it in place in `asyncio` and in each submodule.
 NATIVE: dict[str, object] = {
+    "TaskGroup": TaskGroup,
     "Timeout": Timeout,
     **{
         name: getattr(_ferrio, name)

@@ -17,6 +17,7 @@ mod names;
 mod sleep;
 mod sock;
 mod task;
+mod taskgroup;
 mod timeout;
 mod transport;
 mod wait;
@@ -39,6 +40,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_functions(module, gather::functions(module.py())?)?;
     add_functions(module, timeout::functions(module.py())?)?;
     add::<timeout::Timeout>(module, "Timeout")?;
+    add::<taskgroup::TaskGroup>(module, "TaskGroup")?;
     add_functions(module, wait::functions(module.py())?)?;
     module.add_function(wrap_pyfunction!(_track_coroutine_origins, module)?)?;
     if cfg!(Py_3_14) {
@@ -61,6 +63,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     gather::make_types(py)?;
     wait::make_types(py)?;
     timeout::make_types(py)?;
+    taskgroup::make_types(py)?;
     transport::stream::make_types(py)?;
     transport::listener::make_types(py)?;
     transport::pipe::make_types(py)?;

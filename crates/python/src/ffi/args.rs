@@ -170,6 +170,24 @@ impl<'a> Args<'a> {
         Ok(bound)
     }
 
+    /// `callable(first, *args, **kwargs)`: the call handed on, with an object before it.
+    pub fn call_with_self(&self, py: Python<'_>, callable: &Own, first: &Own) -> PyRes {
+        let mut items = Vec::with_capacity(self.items.len() + 1);
+        items.push(first.clone());
+        items.extend_from_slice(self.items);
+        let names = Own::tuple(py, self.names)?;
+        // SAFETY: positional arguments, then one value for each name; all live.
+        unsafe {
+            let result = ffi::PyObject_Vectorcall(
+                callable.as_ptr(),
+                items.as_ptr().cast(),
+                self.positional + 1,
+                names.as_ptr(),
+            );
+            Own::<Any>::from_owned_ptr(py, result)
+        }
+    }
+
     /// For `f(a)`.
     #[inline]
     pub fn bind_one(&self, py: Python<'_>, params: &Params<1>) -> PyRes<&'a Own> {

@@ -39,14 +39,19 @@ impl Future {
     /// `_asyncio_awaited_by`: a frozenset, or None where nobody waits.
     pub(super) fn awaiters(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
         // Copied first: making Python objects may run the collector, and with it anything.
-        let mut tasks = Vec::new();
+        let (mut tasks, mut watchers) = (Vec::new(), Vec::new());
         this.waiters.with(|waiters| {
-            tasks.extend(waiters.iter().filter_map(|waiter| match waiter {
-                Waiter::Task(task) => Some(task.0.clone()),
-                Waiter::Watcher { watcher, kind } => (kind.awaiter)(watcher),
-                Waiter::Callback { .. } => None,
-            }));
+            for waiter in waiters.iter() {
+                match waiter {
+                    Waiter::Task(task) => tasks.push(task.0.clone()),
+                    Waiter::Watcher { watcher, kind } => watchers.push((watcher.clone(), *kind)),
+                    Waiter::Callback { .. } => {}
+                }
+            }
         });
+        for (watcher, kind) in watchers {
+            tasks.extend((kind.awaiter)(py, &watcher)?);
+        }
         let all = PySet::empty(py)?;
         for task in tasks {
             all.add(task.bound(py))?;

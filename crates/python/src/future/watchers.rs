@@ -15,7 +15,7 @@ pub struct WatcherKind {
     /// The future is done. Called in the middle of its transition: it may schedule, and must not run the program's code.
     pub tell: fn(Python<'_>, &Own, &Own<Future>) -> PyRes<()>,
     /// The task that awaits the watched future by this watcher (`_asyncio_awaited_by` of 3.14).
-    pub awaiter: fn(&Own) -> Option<Own>,
+    pub awaiter: fn(Python<'_>, &Own) -> PyRes<Option<Own>>,
 }
 
 impl Future {

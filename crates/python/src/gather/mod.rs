@@ -89,7 +89,11 @@ impl Class for Gathering {
 
 static KIND: WatcherKind = WatcherKind {
     tell: told,
-    awaiter: |watcher| watcher.exact::<Gathering>()?.caller.get(),
+    awaiter: |_py, watcher| {
+        Ok(watcher
+            .exact::<Gathering>()
+            .and_then(|own| own.caller.get()))
+    },
 };
 
 /// A child is done.

@@ -85,7 +85,7 @@ static WAIT: TypeSlot = TypeSlot::new();
 
 static KIND: WatcherKind = WatcherKind {
     tell: told,
-    awaiter: |watcher| watcher.exact::<Watching>()?.caller.get(),
+    awaiter: |_py, watcher| Ok(watcher.exact::<Watching>().and_then(|own| own.caller.get())),
 };
 
 /// A member is done: does that end the wait? Then the waiter is released where asyncio's callback would do it.

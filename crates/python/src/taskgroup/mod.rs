@@ -1,0 +1,202 @@
+//! ROOM    floor 5: what `TaskGroup` does for each of its tasks
+//! KNOWS   ffi, names, engine, future, awaitable    NEVER   the event loop's class
+//! IN      coroutines                               OUT     tasks that the group watches
+//! PROOF   tests/behaviour/awaitables/test_task_group.py
+//! START   `create_task`, then `told`
+//!
+//! `ferrio.TaskGroup` is a Python class of this one and of `asyncio.TaskGroup`. What happens once for a group (entering, leaving,
+//! aborting, errors) is asyncio's own, of the running version. What happens for each task is here: it is watched, not called back.
+//! A task that ends well, and is not the last, leaves the set of tasks without a call; for every other one asyncio's
+//! `_on_task_done` is called, in the place where it would be.
+
+use std::ffi::CStr;
+
+use pyo3::prelude::*;
+use pyo3::types::PySet;
+
+use crate::awaitable::native_future;
+use crate::engine::Engine;
+use crate::ffi::{
+    Args, Class, Immortal, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call,
+};
+use crate::future::{self, Future, WatcherKind};
+use crate::names;
+
+/// The native base of `ferrio.TaskGroup`.
+#[derive(Debug)]
+pub struct TaskGroup {
+    /// asyncio's set of the tasks that are not done.
+    tasks: Slot,
+}
+
+static TASK_GROUP: TypeSlot = TypeSlot::new();
+
+impl Class for TaskGroup {
+    const NAME: &'static CStr = c"ferrio._ferrio.TaskGroup";
+    const DOC: &'static CStr = c"Native base of ferrio.TaskGroup; not for direct use.";
+    type Head = Plain;
+
+    fn slot() -> &'static TypeSlot {
+        &TASK_GROUP
+    }
+
+    fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
+        Ok(Some(Self {
+            tasks: Slot::empty(),
+        }))
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.tasks);
+    }
+
+    fn clear(&self, _py: Python<'_>) {
+        self.tasks.set(None);
+    }
+}
+
+static KIND: WatcherKind = WatcherKind {
+    tell: told,
+    awaiter: |py, watcher| {
+        let parent = call::attribute(py, watcher, &names::PARENT_TASK)?;
+        Ok((!parent.is_none()).then_some(parent))
+    },
+};
+
+fn set_of<'a, 'py>(py: Python<'py>, tasks: &'a Own) -> PyRes<&'a Bound<'py, PySet>> {
+    Ok(tasks.bound(py).cast::<PySet>().map_err(PyErr::from)?)
+}
+
+/// A task of the group is done.
+fn told(py: Python<'_>, watcher: &Own, task: &Own<Future>) -> PyRes<()> {
+    let this = watcher
+        .cast::<TaskGroup>()
+        .expect("only a group watches as one");
+    if let Some(tasks) = this.tasks.get() {
+        let tasks = set_of(py, &tasks)?;
+        if tasks.len() > 1 && !task.has_exception() {
+            tasks.discard(task.as_any().bound(py))?;
+            return Ok(());
+        }
+    }
+    let Some(engine) = task.engine() else {
+        return Ok(());
+    };
+    let callback = call::attribute(py, watcher, &names::ON_TASK_DONE)?;
+    Engine::call_soon(py, &engine, &callback, &[task.as_any().clone()], None).map(drop)
+}
+
+/// `ferrio.TaskGroup`.
+fn class(py: Python<'_>) -> PyRes<&'static Own> {
+    static CLASS: Immortal = Immortal::empty();
+    CLASS.get_or_init(py, || {
+        Ok(Own::from(
+            py.import("ferrio._taskgroups")?.getattr("TaskGroup")?,
+        ))
+    })
+}
+
+/// `asyncio.TaskGroup.create_task`.
+fn stock(py: Python<'_>) -> PyRes<&'static Own> {
+    static STOCK: Immortal = Immortal::empty();
+    STOCK.get_or_init(py, || {
+        let class = py.import("asyncio.taskgroups")?.getattr("TaskGroup")?;
+        Ok(Own::from(class.getattr("create_task")?))
+    })
+}
+
+/// Does the running version treat a task that is done as soon as it is made (an eager one) at once?
+fn finishes_eagerly(py: Python<'_>) -> PyRes<bool> {
+    static ANSWER: Immortal = Immortal::empty();
+    let answer = ANSWER.get_or_init(py, || {
+        let code = stock(py)?.bound(py).getattr("__code__")?;
+        Ok(Own::bool(py, code.getattr("co_names")?.contains("done")?))
+    })?;
+    call::truth(py, answer)
+}
+
+/// The set of tasks and the loop, where the group is open, is no class derived from ours, and its loop is ours.
+fn open(py: Python<'_>, this: &Own<TaskGroup>) -> PyRes<Option<(Own, Own<Engine>)>> {
+    let group = this.as_any();
+    if group.class_address() != class(py)?.as_ptr() as usize {
+        return Ok(None);
+    }
+    let flag = |name| -> PyRes<bool> { call::truth(py, &call::attribute(py, group, name)?) };
+    if !flag(&names::ENTERED)? || flag(&names::EXITING)? || flag(&names::ABORTING)? {
+        return Ok(None);
+    }
+    let tasks = call::attribute(py, group, &names::TASKS)?;
+    let loop_ = call::attribute(py, group, &names::UNDERSCORE_LOOP)?;
+    let engine = loop_.cast::<Engine>().cloned();
+    Ok(engine
+        .filter(|_| tasks.bound(py).is_exact_instance_of::<PySet>())
+        .map(|engine| (tasks, engine)))
+}
+
+fn create_task(py: Python<'_>, this: &Own<TaskGroup>, args: Args<'_>) -> PyRes {
+    if let ([coro], false) = (args.positional(), args.has_keywords()) {
+        if let Some((tasks, engine)) = open(py, this)? {
+            return create(py, this, coro, tasks, &engine);
+        }
+    }
+    args.call_with_self(py, stock(py)?, this.as_any())
+}
+
+fn create(
+    py: Python<'_>,
+    this: &Own<TaskGroup>,
+    coro: &Own,
+    tasks: Own,
+    engine: &Own<Engine>,
+) -> PyRes {
+    let task = call::method(py, engine.as_any(), &names::CREATE_TASK, &[coro])?;
+    let group = this.as_any();
+    this.tasks.set(Some(tasks.clone()));
+    let Some(native) = native_future(&task) else {
+        return follow(py, this, &tasks, task);
+    };
+    if native.is_done() && finishes_eagerly(py)? {
+        call::method(py, group, &names::ON_TASK_DONE, &[&task])?;
+        return Ok(task);
+    }
+    set_of(py, &tasks)?.add(task.bound(py))?;
+    Future::watch(py, native, group, &KIND)?;
+    Ok(task)
+}
+
+/// A task of another kind, which a task factory has made: called back.
+#[cold]
+fn follow(py: Python<'_>, this: &Own<TaskGroup>, tasks: &Own, task: Own) -> PyRes {
+    let callback = call::attribute(py, this.as_any(), &names::ON_TASK_DONE)?;
+    if cfg!(Py_3_14) {
+        let parent = call::attribute(py, this.as_any(), &names::PARENT_TASK)?;
+        future::add_to_awaited_by(py, &task, &parent)?;
+    }
+    let done = call::truth(py, &call::method(py, &task, &names::DONE, &[])?)?;
+    if done && finishes_eagerly(py)? {
+        call::call1(py, &callback, &task)?;
+        return Ok(task);
+    }
+    set_of(py, tasks)?.add(task.bound(py))?;
+    call::method(py, &task, &names::ADD_DONE_CALLBACK, &[&callback])?;
+    Ok(task)
+}
+
+/// Makes the type.
+pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    // Kept from before anybody replaces it.
+    stock(py)?;
+    TypeBuilder::<TaskGroup>::new()
+        .methods([Method::args(
+            c"create_task",
+            if cfg!(Py_3_14) {
+                c"create_task($self, coro, **kwargs)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+            } else {
+                c"create_task($self, coro, *, name=None, context=None)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+            },
+            create_task,
+        )])
+        .subclassable()
+        .build(py)
+        .map(drop)
+}
