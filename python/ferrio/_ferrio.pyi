@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
-from asyncio.tasks import gather as gather, sleep as sleep, wait as wait
+from asyncio.tasks import gather as gather, shield as shield, sleep as sleep, wait as wait
 from asyncio.timeouts import timeout as timeout, timeout_at as timeout_at
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
@@ -27,11 +27,15 @@ else:
 __all__ = ["__version__", "Loop", "Future", "Task", "TaskGroup", "Timeout"]
 __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
 # In the place of asyncio's, with its signatures.
-__all__ += ["gather", "sleep", "timeout", "timeout_at", "wait"]
+__all__ += ["gather", "shield", "sleep", "timeout", "timeout_at", "wait"]
 if sys.version_info >= (3, 12):
     from asyncio.tasks import wait_for as wait_for
 
     __all__ += ["wait_for"]
+if sys.version_info >= (3, 13):
+    from asyncio.tasks import as_completed as as_completed
+
+    __all__ += ["as_completed"]
 if sys.version_info >= (3, 14):
     __all__ += ["future_add_to_awaited_by", "future_discard_from_awaited_by"]
 

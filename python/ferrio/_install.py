@@ -23,8 +23,8 @@ NATIVE: dict[str, object] = {
     "Timeout": Timeout,
     **{
         name: getattr(_ferrio, name)
-        for name in ("gather", "sleep", "timeout", "timeout_at", "wait", "wait_for")
-        # `wait_for` of 3.11 is another one, and stays.
+        for name in ("as_completed", "gather", "shield", "sleep", "timeout", "timeout_at", "wait", "wait_for")
+        # `wait_for` of 3.11 and `as_completed` until 3.12 are other ones, and stay.
         if hasattr(_ferrio, name)
     },
 }

@@ -8,7 +8,7 @@ reason; any other failure fails the run, and so does a listed test that passes.
 * task: every test of tasks and futures, with `ferrio.Task` and `ferrio.Future` in the stdlib's place.
 * loop: the whole suite, with `ferrio.new_event_loop` wherever the suite makes a loop.
 * all: the same, with every name that `ferrio.install` puts in place (`ferrio._install.NATIVE`) in the stdlib's place.
-* stock: these on asyncio's own loop.
+* stock: these on asyncio's own loop; only the files that are about them.
 """
 
 import argparse
@@ -26,11 +26,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Not `ferrio.run`: it makes its own loops, where the suite counts those that it hands out.
 REPLACED = [word for name in NATIVE for word in ("--replace", f"asyncio.{name}=ferrio:{name}")]
 
+ABOUT_TASKS = ["test_eager_task_factory", "test_locks", "test_queues", "test_runners", "test_streams", "test_taskgroups"]
+ABOUT_TASKS += ["test_tasks", "test_timeouts", "test_waitfor"]
+
 MODES = {
     "task": ["--task-class", "ferrio:Task", "--future-class", "ferrio:Future"],
     "loop": ["--loop", "ferrio:new_event_loop"],
     "all": ["--loop", "ferrio:new_event_loop", *REPLACED],
-    "stock": ["--loop", "asyncio:new_event_loop", *REPLACED],
+    "stock": ["--loop", "asyncio:new_event_loop", *REPLACED, "--files", ",".join(ABOUT_TASKS)],
 }
 
 

@@ -4,6 +4,7 @@
 //! PROOF   tests/behaviour, tests/conformance
 //! START   `ffi/mod.rs` for the ground, `event_loop/turn.rs` for the story
 
+mod as_completed;
 mod awaitable;
 mod convert;
 mod engine;
@@ -14,6 +15,7 @@ mod future;
 mod gather;
 mod handle;
 mod names;
+mod shield;
 mod sleep;
 mod sock;
 mod task;
@@ -41,6 +43,8 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_functions(module, timeout::functions(module.py())?)?;
     add::<timeout::Timeout>(module, "Timeout")?;
     add::<taskgroup::TaskGroup>(module, "TaskGroup")?;
+    add_functions(module, as_completed::functions(module.py())?)?;
+    add_functions(module, shield::functions(module.py())?)?;
     add_functions(module, wait::functions(module.py())?)?;
     module.add_function(wrap_pyfunction!(_track_coroutine_origins, module)?)?;
     if cfg!(Py_3_14) {
@@ -62,6 +66,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     sleep::make_types(py)?;
     gather::make_types(py)?;
     wait::make_types(py)?;
+    as_completed::make_types(py)?;
     timeout::make_types(py)?;
     taskgroup::make_types(py)?;
     transport::stream::make_types(py)?;

@@ -144,6 +144,15 @@ def test_it_begins_when_it_is_awaited(run, lib):
     run(main())
 
 
+def test_left_without_being_entered(run, lib):
+    async def main():
+        with pytest.raises(AssertionError) as caught:
+            await lib.timeout(1).__aexit__(None, None, None)
+        assert caught.value.args == ()
+
+    run(main())
+
+
 def test_a_cancellation_from_outside_stays_one(run, lib):
     async def main():
         async def block():

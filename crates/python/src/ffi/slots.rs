@@ -52,6 +52,17 @@ impl<T: Class> TypeBuilder<T> {
         self
     }
 
+    /// `__aiter__`, which is the object itself, and `__anext__`.
+    pub fn async_iterator<F, R>(mut self, _f: F) -> Self
+    where
+        F: for<'a> Fn(Python<'a>, &'a Own<T>) -> R + Copy + 'static,
+        R: Returns,
+    {
+        self.raw_slot(ffi::Py_am_aiter, ffi::PyObject_SelfIter as *mut c_void);
+        self.raw_slot(ffi::Py_am_anext, unary::<T, F, R> as *mut c_void);
+        self
+    }
+
     /// `__init__`.
     pub fn init<F>(mut self, _f: F) -> Self
     where

@@ -36,6 +36,16 @@ impl Future {
         Ok(())
     }
 
+    /// A task that waits for this future as one of our own engine's.
+    pub fn waiting_task(&self) -> Option<Own> {
+        self.waiters.with(|waiters| {
+            waiters.iter().find_map(|waiter| match waiter {
+                Waiter::Task(task) => Some(task.0.clone()),
+                _ => None,
+            })
+        })
+    }
+
     /// `_asyncio_awaited_by`: a frozenset, or None where nobody waits.
     pub(super) fn awaiters(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
         // Copied first: making Python objects may run the collector, and with it anything.

@@ -169,7 +169,7 @@ impl Timeout {
     /// The timer: the time is over.
     fn expire(&self, py: Python<'_>) -> PyRes<()> {
         if self.state.get() != State::Entered {
-            return Err(Raised::new::<PyAssertionError>(py, ""));
+            return Err(out_of_order(py));
         }
         if let Some(task) = self.task.get() {
             match task.exact::<Task>() {
@@ -186,7 +186,7 @@ impl Timeout {
     fn exit(&self, py: Python<'_>, class: Option<&Own>, error: Option<&Own>) -> PyRes<()> {
         match self.state.get() {
             State::Entered | State::Expiring => {}
-            _ => return Err(Raised::new::<PyAssertionError>(py, "")),
+            _ => return Err(out_of_order(py)),
         }
         self.cancel_timer(py)?;
         if self.state.get() == State::Entered {
@@ -206,6 +206,15 @@ impl Timeout {
             Some(class) if left <= self.cancelling.get() => overdue(py, class, error),
             _ => Ok(()),
         }
+    }
+}
+
+/// A bare `AssertionError`: asyncio asserts that it is entered.
+#[cold]
+fn out_of_order(py: Python<'_>) -> Raised {
+    match py.get_type::<PyAssertionError>().call0() {
+        Ok(error) => exception::restore(py, Own::from(error)),
+        Err(error) => error.into(),
     }
 }
 

@@ -295,12 +295,11 @@ impl Wait {
     }
 }
 
-static FS: Name = Name::new("fs");
 static RETURN_WHEN: Name = Name::new("return_when");
 
 static PARAMS: Params<3> = Params {
     function: "wait",
-    names: [&FS, &names::TIMEOUT, &RETURN_WHEN],
+    names: [&names::FS, &names::TIMEOUT, &RETURN_WHEN],
     positional: 1,
     required: 1,
 };
