@@ -9,6 +9,7 @@
 //! A task that ends well, and is not the last, leaves the set of tasks without a call; for every other one asyncio's
 //! `_on_task_done` is called, in the place where it would be.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
 use pyo3::prelude::*;
@@ -16,6 +17,7 @@ use pyo3::types::PySet;
 
 use crate::awaitable::native_future;
 use crate::engine::Engine;
+use crate::ffi::call::FunctionCell;
 use crate::ffi::{
     Args, Class, Immortal, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call,
 };
@@ -25,8 +27,12 @@ use crate::names;
 /// The native base of `ferrio.TaskGroup`.
 #[derive(Debug)]
 pub struct TaskGroup {
-    /// asyncio's set of the tasks that are not done.
+    /// asyncio's set of the tasks whose end it does not know yet.
     tasks: Slot,
+    /// How many of those have ended, with a call on its way.
+    calling: Cell<usize>,
+    /// Does it have tasks that are called back, whose end we do not see?
+    is_mixed: Cell<bool>,
 }
 
 static TASK_GROUP: TypeSlot = TypeSlot::new();
@@ -43,6 +49,8 @@ impl Class for TaskGroup {
     fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
         Ok(Some(Self {
             tasks: Slot::empty(),
+            calling: Cell::new(0),
+            is_mixed: Cell::new(false),
         }))
     }
 
@@ -74,7 +82,9 @@ fn told(py: Python<'_>, watcher: &Own, task: &Own<Future>) -> PyRes<()> {
         .expect("only a group watches as one");
     if let Some(tasks) = this.tasks.get() {
         let tasks = set_of(py, &tasks)?;
-        if tasks.len() > 1 && !task.has_exception() {
+        // Somebody ends later, and will be called later.
+        let others_run = tasks.len() > this.calling.get() + 1 && !this.is_mixed.get();
+        if others_run && !task.has_exception() {
             tasks.discard(task.as_any().bound(py))?;
             return Ok(());
         }
@@ -82,8 +92,21 @@ fn told(py: Python<'_>, watcher: &Own, task: &Own<Future>) -> PyRes<()> {
     let Some(engine) = task.engine() else {
         return Ok(());
     };
-    let callback = call::attribute(py, watcher, &names::ON_TASK_DONE)?;
-    Engine::call_soon(py, &engine, &callback, &[task.as_any().clone()], None).map(drop)
+    this.calling.set(this.calling.get() + 1);
+    let task = task.as_any().clone();
+    Engine::call_soon(py, &engine, &calling(py, this)?, &[task], None).map(drop)
+}
+
+fn calling(py: Python<'_>, this: &Own<TaskGroup>) -> PyRes {
+    static CALL: FunctionCell = FunctionCell::new(c"_on_task_done");
+    let run = |py: Python<'_>, this: &Own<TaskGroup>, args: Args<'_>| -> PyRes<()> {
+        this.calling.set(this.calling.get().saturating_sub(1));
+        match args.positional() {
+            [task] => call::method(py, this.as_any(), &names::ON_TASK_DONE, &[task]).map(drop),
+            _ => Ok(()),
+        }
+    };
+    call::bound_function(py, this, &CALL, run)
 }
 
 /// `ferrio.TaskGroup`.
@@ -134,22 +157,45 @@ fn open(py: Python<'_>, this: &Own<TaskGroup>) -> PyRes<Option<(Own, Own<Engine>
 }
 
 fn create_task(py: Python<'_>, this: &Own<TaskGroup>, args: Args<'_>) -> PyRes {
-    if let ([coro], false) = (args.positional(), args.has_keywords()) {
+    if let ([coro], true) = (args.positional(), are_known(py, args)) {
         if let Some((tasks, engine)) = open(py, this)? {
-            return create(py, this, coro, tasks, &engine);
+            let task = if args.has_keywords() {
+                named(py, &engine, args)?
+            } else {
+                call::method(py, engine.as_any(), &names::CREATE_TASK, &[coro])?
+            };
+            return add(py, this, tasks, task);
         }
     }
+    this.is_mixed.set(true);
     args.call_with_self(py, stock(py)?, this.as_any())
 }
 
-fn create(
-    py: Python<'_>,
-    this: &Own<TaskGroup>,
-    coro: &Own,
-    tasks: Own,
-    engine: &Own<Engine>,
-) -> PyRes {
-    let task = call::method(py, engine.as_any(), &names::CREATE_TASK, &[coro])?;
+/// Keywords that the running version hands on to the loop.
+fn are_known(py: Python<'_>, args: Args<'_>) -> bool {
+    !args.has_keywords()
+        || cfg!(Py_3_13)
+            && args.keywords().all(|(keyword, _)| {
+                keyword.is(names::NAME.get(py)) || keyword.is(names::CONTEXT.get(py))
+            })
+}
+
+/// `loop.create_task(coro, name=…, context=…)`.
+fn named(py: Python<'_>, engine: &Own<Engine>, args: Args<'_>) -> PyRes {
+    let create = call::attribute(py, engine.as_any(), &names::CREATE_TASK)?;
+    let mut keywords = Vec::new();
+    for (keyword, value) in args.keywords() {
+        if keyword.is(names::NAME.get(py)) {
+            keywords.push((&names::NAME, value.clone()));
+        } else if !value.is_none() || cfg!(Py_3_14) {
+            keywords.push((&names::CONTEXT, value.clone()));
+        }
+    }
+    call::call_with(py, &create, args.positional(), &keywords)
+}
+
+/// The group has a new task.
+fn add(py: Python<'_>, this: &Own<TaskGroup>, tasks: Own, task: Own) -> PyRes {
     let group = this.as_any();
     this.tasks.set(Some(tasks.clone()));
     let Some(native) = native_future(&task) else {
@@ -167,6 +213,7 @@ fn create(
 /// A task of another kind, which a task factory has made: called back.
 #[cold]
 fn follow(py: Python<'_>, this: &Own<TaskGroup>, tasks: &Own, task: Own) -> PyRes {
+    this.is_mixed.set(true);
     let callback = call::attribute(py, this.as_any(), &names::ON_TASK_DONE)?;
     if cfg!(Py_3_14) {
         let parent = call::attribute(py, this.as_any(), &names::PARENT_TASK)?;
