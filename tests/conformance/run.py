@@ -23,11 +23,21 @@ from ferrio._install import NATIVE
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+
+def suite_is_there():
+    try:
+        return importlib.util.find_spec("test.test_asyncio") is not None
+    except ImportError:
+        return False
+
+
 # Not `ferrio.run`: it makes its own loops, where the suite counts those that it hands out.
 REPLACED = [word for name in NATIVE for word in ("--replace", f"asyncio.{name}=ferrio:{name}")]
 
 ABOUT_TASKS = ["test_eager_task_factory", "test_locks", "test_queues", "test_runners", "test_streams", "test_taskgroups"]
 ABOUT_TASKS += ["test_tasks", "test_timeouts", "test_waitfor"]
+if suite_is_there():
+    ABOUT_TASKS = [name for name in ABOUT_TASKS if importlib.util.find_spec(f"test.test_asyncio.{name}")]
 
 MODES = {
     "task": ["--task-class", "ferrio:Task", "--future-class", "ferrio:Future"],
@@ -35,13 +45,6 @@ MODES = {
     "all": ["--loop", "ferrio:new_event_loop", *REPLACED],
     "stock": ["--loop", "asyncio:new_event_loop", *REPLACED, "--files", ",".join(ABOUT_TASKS)],
 }
-
-
-def suite_is_there():
-    try:
-        return importlib.util.find_spec("test.test_asyncio") is not None
-    except ImportError:
-        return False
 
 
 def run(mode, timeout, verbose):

@@ -221,6 +221,19 @@ def test_other_errors_pass(run, lib):
     run(main())
 
 
+def test_in_a_task_that_is_noted_elsewhere(lib, loop, monkeypatch):
+    """Since 3.14 `current_task` of CPython's pure-Python tasks is another function; found by its suite."""
+    python = getattr(asyncio.tasks, "_py_current_task", asyncio.current_task)
+    monkeypatch.setattr(asyncio.tasks, "current_task", python)
+
+    async def main():
+        with pytest.raises(TimeoutError):
+            async with lib.timeout(0):
+                await forever()
+
+    loop.run_until_complete(asyncio.tasks._PyTask(main(), loop=loop))
+
+
 def test_a_derived_class_is_asked(run, lib):
     class Mine(lib.Timeout):
         asked = ()

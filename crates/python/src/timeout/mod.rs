@@ -115,9 +115,9 @@ impl Timeout {
             return Err(Raised::new::<PyRuntimeError>(py, text));
         }
         let loop_ = runtime::running_loop(py)?;
-        let Some(task) = current_task::get(py, &loop_)? else {
-            let text = "Timeout should be used inside a task";
-            return Err(Raised::new::<PyRuntimeError>(py, text));
+        let task = match current_task::get(py, &loop_)? {
+            Some(task) => task,
+            None => other_task(py)?,
         };
         self.state.set(State::Entered);
         self.cancelling.set(match task.exact::<Task>() {
@@ -216,6 +216,20 @@ fn out_of_order(py: Python<'_>) -> Raised {
         Ok(error) => exception::restore(py, Own::from(error)),
         Err(error) => error.into(),
     }
+}
+
+/// A task that is noted elsewhere: since 3.14 those of the pure-Python implementation are. Errors: `RuntimeError`.
+#[cold]
+fn other_task(py: Python<'_>) -> PyRes {
+    let task = py
+        .import("asyncio.tasks")?
+        .getattr("current_task")?
+        .call0()?;
+    if task.is_none() {
+        let text = "Timeout should be used inside a task";
+        return Err(Raised::new::<PyRuntimeError>(py, text));
+    }
+    Ok(Own::from(task))
 }
 
 /// The block was left by an exception because the time is over.
