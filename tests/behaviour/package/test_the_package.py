@@ -153,6 +153,21 @@ def named_loops():
     return [getattr(asyncio, name) for name in ("SelectorEventLoop", "EventLoop") if hasattr(asyncio, name)]
 
 
+def test_native_names_stand_everywhere_while_installed():
+    before = {name: getattr(asyncio, name) for name in ferrio._install.NATIVE}
+    ferrio.install()
+    try:
+        for name, native in ferrio._install.NATIVE.items():
+            assert getattr(asyncio, name) is getattr(ferrio, name) is native
+        assert asyncio.tasks.gather is ferrio.gather
+        assert asyncio.timeouts.timeout is ferrio.timeout
+        assert asyncio.taskgroups.TaskGroup is ferrio.TaskGroup
+    finally:
+        ferrio.uninstall()
+    assert {name: getattr(asyncio, name) for name in before} == before
+    assert asyncio.tasks.gather is before["gather"] is not ferrio.gather
+
+
 def test_asyncios_loop_by_name_is_ours_while_installed():
     stock = asyncio.SelectorEventLoop
     ferrio.install()

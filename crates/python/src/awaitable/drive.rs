@@ -94,7 +94,7 @@ fn go_on<S: Awaitable>(
         let object = match next {
             Ok(Next::Return(value)) => {
                 finish(this);
-                return Ok(Resume::Return(value));
+                return Ok(Resume::Return(value.filter(|value| !value.is_none())));
             }
             Ok(Next::Yield) => {
                 suspend(this, Waits::Nothing, None);

@@ -1,7 +1,7 @@
 //! ROOM    floor 3: native coroutines: what `async def` functions of the stdlib return, without a frame
 //! KNOWS   ffi, names, future, task              NEVER   what any of them waits for (each is a room of its own)
 //! IN      `send`, `throw`, `close`, `await`     OUT     futures for the task to wait for, results
-//! PROOF   tests/behaviour/awaitables, CPython's suite with `--replace-from ferrio`
+//! PROOF   tests/behaviour/awaitables; CPython's suite with all that `install()` replaces: tests/conformance/run.py --only all
 //! START   `Awaitable`: what a new one has to say; `drive.rs`: how it is driven
 //!
 //! # To write one
