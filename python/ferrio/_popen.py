@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import types
-import typing
 
 _STOCK = subprocess.Popen
 _EXECUTE_CHILD = _STOCK._execute_child
@@ -115,7 +114,7 @@ class Popen(_STOCK):
 #: Whose child is being started in this thread.
 _starting = threading.local()
 # The same function with other globals. One for all, so that the interpreter's caches in its code stay warm.
-_execute_child: typing.Any = types.FunctionType(
+_execute_child: object = types.FunctionType(
     _EXECUTE_CHILD.__code__,
     {
         **_EXECUTE_CHILD.__globals__,

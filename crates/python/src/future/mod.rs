@@ -259,7 +259,7 @@ impl Future {
     /// Finished with an exception, not cancelled?
     #[inline]
     pub fn has_exception(&self) -> bool {
-        self.state.get() == State::Finished && !self.exception.is_empty()
+        self.state.get() == State::Finished && !self.rare.is_empty(Field::Exception)
     }
 
     /// Cancelled?

@@ -151,7 +151,10 @@ impl Future {
         if self.is_cancelled() {
             return self.make_cancelled_error(py).map(Outcome::Error);
         }
-        Ok(self.exception.get().map_or(Outcome::None, Outcome::Error))
+        Ok(self
+            .rare
+            .get(Field::Exception)
+            .map_or(Outcome::None, Outcome::Error))
     }
 
     /// `result()`.
