@@ -6,6 +6,8 @@ that 3.14 deprecates. Children of multiprocessing inherit it, however they are s
 """
 
 import asyncio
+import re
+import sys
 import threading
 
 from . import _ferrio
@@ -155,3 +157,10 @@ def _holders(name):
     stock = getattr(asyncio, name)
     modules = (value for value in vars(asyncio).values() if getattr(value, "__package__", None) == "asyncio")
     return [owner for owner in (asyncio, *modules) if vars(owner).get(name, _MISSING) is stock]
+
+
+def own_holders(name):
+    """ferrio and those of its submodules that have the native object under this name."""
+    native = NATIVE.get(name, _MISSING)
+    public = [module for key, module in list(sys.modules.items()) if re.fullmatch(r"ferrio(\.[a-z]\w*)?", key)]
+    return [module for module in public if vars(module).get(name) is native]
