@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
-# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|stress VERSION|conformance VERSION|uvloop VERSION
+# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|debug VERSION|stress VERSION|conformance VERSION|uvloop VERSION
 #     |seeds VERSION|ecosystem VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
 # the extension, its behaviour tests, CPython's own tests, the learners' programs and real libraries with their servers; on 3.13
-# also uvloop's own tests and the stress. After the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints
+# also uvloop's own tests and the stress, on the oldest and the newest debug mode. After the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints
 # comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
@@ -35,12 +35,16 @@ rust() {
 python() {
     scripts/build.sh "$1" dev
     behaviour "$1"
+    debug "$1"
 }
 
 behaviour() {
     say "behaviour tests on CPython $1"
     FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/regressions tests/typing tests/stress/test_nothing_grows.py
-    say "the same in debug mode"
+}
+
+debug() {
+    say "behaviour tests in debug mode, CPython $1"
     PYTHONASYNCIODEBUG=1 ".venv-$1/bin/python" -X dev -m pytest -q tests/behaviour tests/regressions -k "ferrio and not asyncio"
 }
 
@@ -51,7 +55,10 @@ stress() {
 
 conformance() {
     say "CPython's own asyncio tests on ferrio, CPython $1"
-    ".venv-$1/bin/python" tests/conformance/run.py
+    # The loop without the other native names, and those on asyncio's loop: one version is enough.
+    local modes=(task all)
+    [ "$1" != 3.13 ] || modes+=(loop stock)
+    ".venv-$1/bin/python" tests/conformance/run.py --only "${modes[@]}"
 }
 
 uvloop() {
@@ -92,7 +99,10 @@ everything() {
         timed scripts/build.sh "$version" dev test ecosystem uvloop-suite
         steps+=("behaviour $version" "conformance $version" "seeds $version" "ecosystem $version")
         # Slow for what they add: one version is enough.
-        [ "$version" != 3.13 ] || steps+=("uvloop 3.13" "stress 3.13")
+        case $version in
+            3.13) steps+=("uvloop 3.13" "stress 3.13") ;;
+            3.11 | 3.14) steps+=("debug $version") ;;
+        esac
     done
     [ ${#steps[@]} -gt 0 ] || fail "no CPython to test with"
     failed=$(mktemp -d)
@@ -132,7 +142,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
         in_one_piece) shift; in_one_piece "$@"; exit ;;
-        python | behaviour | stress | conformance | uvloop | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        python | behaviour | debug | stress | conformance | uvloop | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done

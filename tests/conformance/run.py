@@ -1,6 +1,6 @@
 """CPython's own asyncio tests against ferrio, held to expectation files.
 
-usage: run.py [--only task|loop|all|stock] [--timeout SECONDS] [-v]
+usage: run.py [--only task|loop|all|stock ...] [--timeout SECONDS] [-v]
 
 Runs with the interpreter that runs it. ``expect/<version>/<mode>.txt`` lists the tests that are known to fail, each with its
 reason; any other failure fails the run, and so does a listed test that passes.
@@ -62,15 +62,14 @@ def run(mode, timeout, verbose):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=MODES)
+    parser.add_argument("--only", choices=MODES, nargs="+", default=list(MODES))
     parser.add_argument("--timeout", type=float, default=60, help="seconds after which a test counts as hung")
     parser.add_argument("-v", action="store_true", help="list every test that did not pass")
     arguments = parser.parse_args()
     if not suite_is_there():
         print("SKIPPED: this interpreter comes without test.test_asyncio (Debian: apt-get install libpython3-testsuite)")
         return int(os.environ.get("CI") == "true")
-    modes = [arguments.only] if arguments.only else list(MODES)
-    return max(run(mode, arguments.timeout, arguments.v) for mode in modes)
+    return max(run(mode, arguments.timeout, arguments.v) for mode in arguments.only)
 
 
 if __name__ == "__main__":
