@@ -1,5 +1,5 @@
 # The two commands of the README: make demo, make test. CONTRIBUTING.md has the rest.
-.PHONY: demo test bench soak lint dev clean
+.PHONY: demo test bench soak lint docs dev clean
 
 demo: ## build (release) and download pictures on ferrio, asyncio and uvloop
 	scripts/demo.sh
@@ -15,6 +15,9 @@ soak: ## half an hour of a mixed load on ferrio, nothing may grow; MINUTES=5 sho
 
 lint: ## format, clippy, house rules
 	scripts/test.sh lint
+
+docs: ## the site from docs/, into target/site; needs make dev
+	scripts/docs.sh
 
 dev: ## the extension with the quick profile, into .venv-VERSION
 	scripts/build.sh "$${FERRIO_PYTHON:-3.13}" dev

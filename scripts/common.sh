@@ -15,6 +15,19 @@ install_into() {
     flock "$venv" "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
 
+# What requirements/NAME.txt lists, in target/NAME-pyVERSION and not in the environment. Made under another name: what is there is
+# whole, and of these requirements.
+install_beside() {
+    local version=$1 name=$2 directory=target/$2-py$1 wanted
+    wanted=$(sha256sum "requirements/$name.txt")
+    if [ "$(cat "$directory/.made-of" 2>/dev/null)" != "$wanted" ]; then
+        rm -rf "$directory" "$directory.new"
+        install_into ".venv-$version" --no-deps --target "$directory.new" -r "requirements/$name.txt"
+        printf '%s\n' "$wanted" >"$directory.new/.made-of"
+        mv "$directory.new" "$directory"
+    fi
+}
+
 runs_as() { [ "$("$2" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$1" ]; }
 
 find_python() {

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
 # usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|debug VERSION|stress VERSION|conformance VERSION|uvloop VERSION
-#     |seeds VERSION|ecosystem VERSION]...
+#     |seeds VERSION|ecosystem VERSION|docs VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
-# the extension, its behaviour tests, CPython's own tests, the learners' programs and real libraries with their servers; on 3.13
-# also uvloop's own tests and the stress, on the oldest and the newest debug mode. After the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints
+# the extension, its behaviour tests, CPython's own tests, the learners' programs, the guide's and real libraries with their servers;
+# on 3.13 also uvloop's own tests, the stress, and the site with the recipes; on the oldest and the newest the behaviour tests in
+# debug mode. After the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints
 # comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
@@ -67,17 +68,26 @@ uvloop() {
 }
 
 seeds() {
-    say "examples and learners' programs under python -m ferrio, CPython $1"
+    say "examples, the guide and learners' programs under python -m ferrio, CPython $1"
     install_into ".venv-$1" -r requirements/ecosystem.txt
     local libraries=target/seeds-py$1
     [ -d "$libraries/aioredis" ] || install_into ".venv-$1" --target "$libraries" -r requirements/seeds.txt
-    ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples benches/tests
+    ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples tests/docs/test_guide.py benches/tests
 }
 
 ecosystem() {
     say "real libraries and servers on ferrio and on asyncio, CPython $1"
     install_into ".venv-$1" -r requirements/ecosystem.txt
     ".venv-$1/bin/python" -m pytest -q tests/ecosystem
+}
+
+docs() {
+    say "the site, in a browser, and the recipes, CPython $1"
+    scripts/docs.sh "$1"
+    install_into ".venv-$1" -r requirements/ecosystem.txt
+    install_beside "$1" recipes
+    PYTHONPATH=$root/target/recipes-py$1 FERRIO_RECIPES=all \
+        ".venv-$1/bin/python" -m pytest -q tests/docs/test_site.py tests/docs/test_recipes.py
 }
 
 # Is there an interpreter of that version? In CI a new one is brought where the machine has none.
@@ -100,7 +110,7 @@ everything() {
         steps+=("behaviour $version" "conformance $version" "seeds $version" "ecosystem $version")
         # Slow for what they add: one version is enough.
         case $version in
-            3.13) steps+=("uvloop 3.13" "stress 3.13") ;;
+            3.13) steps+=("uvloop 3.13" "stress 3.13" "docs 3.13") ;;
             3.11 | 3.14) steps+=("debug $version") ;;
         esac
     done
@@ -142,7 +152,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
         in_one_piece) shift; in_one_piece "$@"; exit ;;
-        python | behaviour | debug | stress | conformance | uvloop | seeds | ecosystem) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        python | behaviour | debug | stress | conformance | uvloop | seeds | ecosystem | docs) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done
