@@ -1,6 +1,7 @@
 """Every program of the guide prints what its page says, on asyncio and on ferrio; both languages have the same programs."""
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -68,9 +69,10 @@ def run(request, tmp_path):
             code = code.replace(written, ours.format(port=request.getfixturevalue(fixture).port))
         path = tmp_path / "app.py"
         path.write_text(code)
-        return subprocess.run(
-            [sys.executable, *flags, str(path)], capture_output=True, text=True, timeout=WATCHDOG_SECONDS, cwd=tmp_path
-        )
+        # Debug mode has more to say than the pages.
+        plain = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+        command = [sys.executable, *flags, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=WATCHDOG_SECONDS, cwd=tmp_path, env=plain)
 
     return run
 
