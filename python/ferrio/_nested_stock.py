@@ -169,6 +169,8 @@ def _standing_still(loop):
     try:
         yield roots
     finally:
+        # An enclosing run may have been stopped in the very turn in which this one has ended.
+        _is_stopped(loop, roots)
         loop._ready.extendleft(reversed(loop._ready.waiting.pop()))
         loop._current_handle = handle
         loop._stopping = stopping or roots.stopped

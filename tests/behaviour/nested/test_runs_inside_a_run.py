@@ -250,6 +250,25 @@ def test_an_enclosing_task_that_ends_does_not_end_the_inner_run(nestable):
     assert seen == ["inner"]
 
 
+def test_an_enclosing_task_ends_in_the_same_turn_as_the_inner_run(nestable):
+    gate, seen = nestable.create_future(), []
+
+    async def wait(name):
+        await gate
+        return name
+
+    def call():
+        nestable.call_soon(nestable.call_soon, gate.set_result, None)
+        seen.append(nestable.run_until_complete(wait("inner")))
+
+    async def main():
+        nestable.call_soon(call)
+        return await wait("outer")
+
+    assert nestable.run_until_complete(main()) == "outer"
+    assert seen == ["inner"]
+
+
 def test_two_runs_wait_for_one_future(nestable, ours):
     future, seen = nestable.create_future(), []
     nestable.call_soon(lambda: seen.append(nestable.run_until_complete(future)))
