@@ -26,7 +26,7 @@ use crate::ffi::{
     Args, Class, Function, GuardedCell, Immortal, Method, Own, Params, Property, PyRes, Resume,
     Slot, TypeBuilder, TypeSlot, Visit, WithWeakrefs, call, current_task, function, runtime,
 };
-use crate::future::{Future, WatcherKind, asyncio_class};
+use crate::future::{Future, WatcherKind};
 use crate::handle::TimerHandle;
 use crate::names;
 
@@ -299,7 +299,9 @@ fn follow(
 
 fn class_of(py: Python<'_>) -> PyRes {
     static CLASS: Immortal = Immortal::empty();
-    asyncio_class(py, &CLASS, "asyncio.tasks", "_AsCompletedIterator")
+    CLASS
+        .import(py, "asyncio.tasks", "_AsCompletedIterator")
+        .cloned()
 }
 
 /// Makes the types.

@@ -58,9 +58,7 @@ fn repr<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>) -> Own {
 /// `types.CoroutineType`, so that `inspect.iscoroutine` and the like hold: they ask `__class__` when the type says no.
 fn class_of(py: Python<'_>) -> PyRes {
     static COROUTINE: Immortal = Immortal::empty();
-    let class = COROUTINE.get_or_init(py, || {
-        Ok(Own::from(py.import("types")?.getattr("CoroutineType")?))
-    })?;
+    let class = COROUTINE.import(py, "types", "CoroutineType")?;
     Ok(class.clone())
 }
 

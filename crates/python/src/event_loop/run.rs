@@ -12,27 +12,11 @@ use crate::future::Future;
 use crate::names;
 use crate::task::Task;
 
-fn asyncio_function(
-    py: Python<'_>,
-    cell: &'static Immortal,
-    module: &str,
-    name: &str,
-) -> PyRes<&'static Own> {
-    cell.get_or_init(py, || Ok(Own::from(py.import(module)?.getattr(name)?)))
-}
-
-fn running_loop(py: Python<'_>) -> PyRes<Own> {
-    static GET: Immortal = Immortal::empty();
-    call::call0(
-        py,
-        asyncio_function(py, &GET, "asyncio.events", "_get_running_loop")?,
-    )
-}
-
-fn set_running_loop(py: Python<'_>, loop_: &Own) -> PyRes<()> {
+fn set_running_loop(py: Python<'_>, loop_: Option<&Own>) -> PyRes<()> {
     static SET: Immortal = Immortal::empty();
-    let set = asyncio_function(py, &SET, "asyncio.events", "_set_running_loop")?;
-    call::call1(py, set, loop_).map(drop)
+    let set = SET.import(py, "_asyncio", "_set_running_loop")?;
+    let none = Own::none(py);
+    call::call1(py, set, loop_.unwrap_or(&none)).map(drop)
 }
 
 /// The errors of a loop that cannot be entered now, with asyncio's texts.
@@ -47,21 +31,20 @@ fn check_can_run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
             "This event loop is already running",
         ));
     }
-    let running = running_loop(py)?;
-    if !running.is_none() {
-        if nested::is_allowed(py, this.as_any())? || nested::is_allowed(py, &running)? {
-            return nested::check_depth(py);
-        }
-        let text = "Cannot run the event loop while another loop is running";
-        return Err(Raised::new::<PyRuntimeError>(py, text));
+    let Some(running) = runtime::running_loop_or_none(py)? else {
+        return Ok(());
+    };
+    if nested::is_allowed(py, this.as_any())? || nested::is_allowed(py, &running)? {
+        return nested::check_depth(py);
     }
-    Ok(())
+    let text = "Cannot run the event loop while another loop is running";
+    Err(Raised::new::<PyRuntimeError>(py, text))
 }
 
 /// What a run changes in its thread and gives back at its end.
 struct Borrowed {
-    /// The thread's running loop until now, or None.
-    running: Own,
+    /// The thread's running loop until now.
+    running: Option<Own>,
     asyncgen_hooks: Own,
     rest: Rest,
 }
@@ -84,7 +67,7 @@ enum Rest {
 
 fn set_asyncgen_hooks(py: Python<'_>, hooks: &[Own]) -> PyRes<()> {
     static SET: Immortal = Immortal::empty();
-    let set = asyncio_function(py, &SET, "sys", "set_asyncgen_hooks")?;
+    let set = SET.import(py, "sys", "set_asyncgen_hooks")?;
     call::call(py, set, hooks).map(drop)
 }
 
@@ -101,24 +84,24 @@ fn enter(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<Borro
         signals::prepare_wakeup_fd(py, this)?;
     }
     static GET: Immortal = Immortal::empty();
-    let get = asyncio_function(py, &GET, "sys", "get_asyncgen_hooks")?;
+    let get = GET.import(py, "sys", "get_asyncgen_hooks")?;
     let asyncgen_hooks = call::call0(py, get)?;
     let first = call::attribute(py, this.as_any(), &names::ASYNCGEN_FIRSTITER_HOOK)?;
     let last = call::attribute(py, this.as_any(), &names::ASYNCGEN_FINALIZER_HOOK)?;
     set_asyncgen_hooks(py, &[first, last])?;
-    let running = running_loop(py)?;
-    let enclosing = if !running.is_none() {
-        Some(nested::suspend(py, &running, awaited)?)
-    } else if !is_fresh {
-        // Somebody hides the running loop.
-        set_running_loop(py, this.as_any())?;
-        Some(nested::suspend(py, this.as_any(), awaited)?)
-    } else {
-        None
+    let running = runtime::running_loop_or_none(py)?;
+    let enclosing = match &running {
+        Some(running) => Some(nested::suspend(py, running, awaited)?),
+        None if !is_fresh => {
+            // Somebody hides the running loop.
+            set_running_loop(py, Some(this.as_any()))?;
+            Some(nested::suspend(py, this.as_any(), awaited)?)
+        }
+        None => None,
     };
     let rest = match enclosing {
         Some(enclosing) if !is_fresh => {
-            set_running_loop(py, this.as_any())?;
+            set_running_loop(py, Some(this.as_any()))?;
             let stopping = this.is_stopping();
             this.set_stopping(false);
             Rest::Again {
@@ -144,7 +127,7 @@ fn enter_fresh(
         track_origins(py, this, true)?;
     }
     let suspended = Engine::suspend_task(py, this.base())?;
-    set_running_loop(py, this.as_any())?;
+    set_running_loop(py, Some(this.as_any()))?;
     this.set_thread(runtime::thread_ident());
     recycle::open(py);
     let wakeup = signals::borrow_wakeup_fd(py, this)?;
@@ -169,7 +152,7 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
                 wakeup.give_back(py, this);
             }
             Engine::forget_task(py, this.base())?;
-            set_running_loop(py, &borrowed.running)?;
+            set_running_loop(py, borrowed.running.as_ref())?;
             Engine::resume_task(py, this.base(), suspended)?;
             track_origins(py, this, false)?;
             enclosing
@@ -186,9 +169,9 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
     let hooks = borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]);
     set_asyncgen_hooks(py, hooks)?;
     if let Some(enclosing) = enclosing {
-        set_running_loop(py, enclosing.running_loop())?;
+        set_running_loop(py, Some(enclosing.running_loop()))?;
         nested::resume(py, enclosing)?;
-        set_running_loop(py, &borrowed.running)?;
+        set_running_loop(py, borrowed.running.as_ref())?;
     }
     flushed
 }
@@ -235,12 +218,7 @@ fn and_then<R>(py: Python<'_>, done: PyRes<R>, last: impl FnOnce() -> PyRes<()>)
 /// It is asyncio's own function: by it anyio finds the root task, whose end is the end of worker threads and processes.
 fn stopper(py: Python<'_>) -> PyRes<&'static Own> {
     static STOP_WHEN_DONE: Immortal = Immortal::empty();
-    asyncio_function(
-        py,
-        &STOP_WHEN_DONE,
-        "asyncio.base_events",
-        "_run_until_complete_cb",
-    )
+    STOP_WHEN_DONE.import(py, "asyncio.base_events", "_run_until_complete_cb")
 }
 
 /// A task or future for what was passed; true if it is new.
@@ -257,9 +235,9 @@ fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Ow
         let task = Task::create(py, this.base(), awaitable, None, None, false)?;
         return Ok((task.into_any(), true));
     }
-    let is_future = asyncio_function(py, &IS_FUTURE, "asyncio.futures", "isfuture")?;
+    let is_future = IS_FUTURE.import(py, "asyncio.futures", "isfuture")?;
     let is_future = call::truth(py, &call::call1(py, is_future, awaitable)?)?;
-    let ensure = asyncio_function(py, &ENSURE, "asyncio.tasks", "ensure_future")?;
+    let ensure = ENSURE.import(py, "asyncio.tasks", "ensure_future")?;
     let loop_ = this.as_any().clone();
     let future = call::call_with(
         py,

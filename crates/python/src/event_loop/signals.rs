@@ -35,8 +35,7 @@ fn take_back(py: Python<'_>, own: i32) {
 
 fn in_main_thread(py: Python<'_>) -> PyRes<bool> {
     static MAIN_THREAD: Immortal = Immortal::empty();
-    let import = || Ok(Own::from(py.import("threading")?.getattr("main_thread")?));
-    let main = call::call0(py, MAIN_THREAD.get_or_init(py, import)?)?;
+    let main = call::call0(py, MAIN_THREAD.import(py, "threading", "main_thread")?)?;
     let ident = call::attribute(py, &main, &names::IDENT)?;
     Ok(ident
         .bound(py)

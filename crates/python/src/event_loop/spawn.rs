@@ -160,10 +160,7 @@ fn stock_eager_factory(py: Python<'_>) -> PyRes<Option<&'static Own>> {
     if !cfg!(Py_3_12) {
         return Ok(None);
     }
-    let import = || {
-        Ok(Own::from(
-            py.import("asyncio.tasks")?.getattr("eager_task_factory")?,
-        ))
-    };
-    EAGER.get_or_init(py, import).map(Some)
+    EAGER
+        .import(py, "asyncio.tasks", "eager_task_factory")
+        .map(Some)
 }

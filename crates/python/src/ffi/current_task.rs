@@ -20,9 +20,7 @@ static SWAP: Immortal = Immortal::empty();
 
 #[cfg(not(Py_3_14))]
 fn dict(py: Python<'_>) -> PyRes<&'static Own> {
-    CURRENT.get_or_init(py, || {
-        Ok(Own::from(py.import("_asyncio")?.getattr("_current_tasks")?))
-    })
+    CURRENT.import(py, "_asyncio", "_current_tasks")
 }
 
 /// Makes `task` the current one of `loop_`.
@@ -99,9 +97,7 @@ pub fn clear(py: Python<'_>, loop_: &Own) -> PyRes<()> {
 #[cfg(Py_3_14)]
 pub fn get(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
     static READ: Immortal = Immortal::empty();
-    let read = READ.get_or_init(py, || {
-        Ok(Own::from(py.import("_asyncio")?.getattr("current_task")?))
-    })?;
+    let read = READ.import(py, "_asyncio", "current_task")?;
     let task = super::call::call1(py, read, loop_)?;
     Ok((!task.is_none()).then_some(task))
 }
@@ -110,11 +106,7 @@ pub fn get(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
 #[cfg(Py_3_14)]
 #[inline]
 pub fn swap(py: Python<'_>, loop_: &Own, task: Option<&Own>) -> PyRes<Option<Own>> {
-    let swap = SWAP.get_or_init(py, || {
-        Ok(Own::from(
-            py.import("_asyncio")?.getattr("_swap_current_task")?,
-        ))
-    })?;
+    let swap = SWAP.import(py, "_asyncio", "_swap_current_task")?;
     let task = task.cloned().unwrap_or_else(|| Own::none(py));
     let previous = super::call::call(py, swap, &[loop_.clone(), task])?;
     Ok((!previous.is_none()).then_some(previous))

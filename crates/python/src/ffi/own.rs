@@ -379,6 +379,12 @@ impl Immortal {
         Ok(self.filled())
     }
 
+    /// `module.name`, as it is at the first call.
+    #[inline]
+    pub fn import(&'static self, py: Python<'_>, module: &str, name: &str) -> PyRes<&'static Own> {
+        self.get_or_init(py, || Ok(Own::from(py.import(module)?.getattr(name)?)))
+    }
+
     #[cold]
     fn fill(&self, _py: Python<'_>, object: Own) {
         let ptr = object.into_ptr();

@@ -61,11 +61,7 @@ pub fn count_nested_run(more: bool) {
 #[inline]
 pub fn running_loop(py: Python<'_>) -> PyRes {
     static GET: Immortal = Immortal::empty();
-    let get = GET.get_or_init(py, || {
-        Ok(Own::from(
-            py.import("_asyncio")?.getattr("get_running_loop")?,
-        ))
-    })?;
+    let get = GET.import(py, "_asyncio", "get_running_loop")?;
     super::call::call0(py, get)
 }
 
@@ -73,11 +69,7 @@ pub fn running_loop(py: Python<'_>) -> PyRes {
 #[inline]
 pub fn running_loop_or_none(py: Python<'_>) -> PyRes<Option<Own>> {
     static GET: Immortal = Immortal::empty();
-    let get = GET.get_or_init(py, || {
-        Ok(Own::from(
-            py.import("_asyncio")?.getattr("_get_running_loop")?,
-        ))
-    })?;
+    let get = GET.import(py, "_asyncio", "_get_running_loop")?;
     let loop_ = super::call::call0(py, get)?;
     Ok((!loop_.is_none()).then_some(loop_))
 }

@@ -107,9 +107,7 @@ fn is_native(py: Python<'_>, object: &Own) -> PyRes<bool> {
     if object.cast::<Future>().is_some() {
         return Ok(true);
     }
-    let class = STOCK.get_or_init(py, || {
-        Ok(Own::from(py.import("_asyncio")?.getattr("Future")?))
-    })?;
+    let class = STOCK.import(py, "_asyncio", "Future")?;
     Ok(object.bound(py).is_instance(class.bound(py))?)
 }
 
@@ -120,6 +118,6 @@ fn stock(
     future: &Own,
     waiter: &Own,
 ) -> PyRes<()> {
-    let function = cell.get_or_init(py, || Ok(Own::from(py.import("_asyncio")?.getattr(name)?)))?;
+    let function = cell.import(py, "_asyncio", name)?;
     call::call(py, function, &[future.clone(), waiter.clone()]).map(drop)
 }

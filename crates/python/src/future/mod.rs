@@ -33,7 +33,7 @@ use rare::{Field, Rare};
 pub use awaited_by::{add_to_awaited_by, discard_from_awaited_by};
 pub use callbacks::{set_wakeup_of, show_callbacks};
 pub use iter::FutureIter;
-pub use python::{asyncio_class, cancel_argument, context_or_copy, make_types};
+pub use python::{cancel_argument, context_or_copy, make_types};
 pub use result::{Outcome, cancelled_error_class, invalid_state};
 pub use watchers::WatcherKind;
 
@@ -211,14 +211,10 @@ impl Future {
         self.log_traceback.set(false);
         let loop_ = match loop_.filter(|loop_| !loop_.is_none()) {
             Some(loop_) => loop_.clone(),
-            None => {
-                let import = || {
-                    Ok(Own::from(
-                        py.import("asyncio.events")?.getattr("get_event_loop")?,
-                    ))
-                };
-                call::call0(py, GET_EVENT_LOOP.get_or_init(py, import)?)?
-            }
+            None => call::call0(
+                py,
+                GET_EVENT_LOOP.import(py, "asyncio.events", "get_event_loop")?,
+            )?,
         };
         let debug = match loop_.cast::<Engine>() {
             Some(engine) => {

@@ -10,17 +10,6 @@ use crate::ffi::{
 };
 use crate::names;
 
-/// `asyncio.<name>`, so that `isinstance` holds for our objects: it asks `__class__` when the type says no.
-pub fn asyncio_class(
-    py: Python<'_>,
-    cell: &'static Immortal,
-    module: &str,
-    name: &str,
-) -> PyRes<Own> {
-    cell.get_or_init(py, || Ok(Own::from(py.import(module)?.getattr(name)?)))
-        .cloned()
-}
-
 /// `_PENDING`, `_CANCELLED`, `_FINISHED` of asyncio.
 fn state_name(py: Python<'_>, this: &Own<Future>) -> Own {
     let name: &'static Name = match this.state() {
@@ -33,12 +22,11 @@ fn state_name(py: Python<'_>, this: &Own<Future>) -> Own {
 
 fn repr(py: Python<'_>, this: &Own<Future>) -> PyRes {
     static REPR: Immortal = Immortal::empty();
-    let import = || {
-        Ok(Own::from(
-            py.import("asyncio.base_futures")?.getattr("_future_repr")?,
-        ))
-    };
-    call::call1(py, REPR.get_or_init(py, import)?, this.as_any())
+    call::call1(
+        py,
+        REPR.import(py, "asyncio.base_futures", "_future_repr")?,
+        this.as_any(),
+    )
 }
 
 /// The `context=` of a call, or a copy of the current one.
@@ -236,7 +224,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
 fn class_of(py: Python<'_>, this: &Own, exact: bool) -> PyRes {
     static FUTURE: Immortal = Immortal::empty();
     if exact {
-        return asyncio_class(py, &FUTURE, "asyncio.futures", "Future");
+        return FUTURE.import(py, "asyncio.futures", "Future").cloned();
     }
     Ok(Own::from(this.type_object(py).into_any()))
 }

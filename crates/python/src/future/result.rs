@@ -6,16 +6,10 @@ use pyo3::prelude::*;
 use super::{Field, Future, State};
 use crate::ffi::{Immortal, Own, PyRes, Raised, call, exception};
 
-fn asyncio_exception(py: Python<'_>, cell: &'static Immortal, name: &str) -> PyRes<&'static Own> {
-    cell.get_or_init(py, || {
-        Ok(Own::from(py.import("asyncio.exceptions")?.getattr(name)?))
-    })
-}
-
 /// `asyncio.CancelledError`.
 pub fn cancelled_error_class(py: Python<'_>) -> PyRes<&'static Own> {
     static CANCELLED: Immortal = Immortal::empty();
-    asyncio_exception(py, &CANCELLED, "CancelledError")
+    CANCELLED.import(py, "asyncio.exceptions", "CancelledError")
 }
 
 /// Raises `asyncio.InvalidStateError`.
@@ -23,7 +17,7 @@ pub fn cancelled_error_class(py: Python<'_>) -> PyRes<&'static Own> {
 pub fn invalid_state(py: Python<'_>, text: &str) -> Raised {
     static INVALID: Immortal = Immortal::empty();
     let make = || -> PyRes {
-        let class = asyncio_exception(py, &INVALID, "InvalidStateError")?;
+        let class = INVALID.import(py, "asyncio.exceptions", "InvalidStateError")?;
         call::call1(py, class, &Own::str(py, text))
     };
     match make() {

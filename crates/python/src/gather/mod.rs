@@ -24,9 +24,7 @@ use crate::ffi::{
     self, Args, Class, Function, Immortal, Method, Name, Own, Property, PyRes, Slot, TypeBuilder,
     TypeSlot, Visit, WithDict, call, current_task, function, runtime,
 };
-use crate::future::{
-    Future, Outcome, WatcherKind, asyncio_class, cancel_argument, cancelled_error_class,
-};
+use crate::future::{Future, Outcome, WatcherKind, cancel_argument, cancelled_error_class};
 use crate::names;
 use crate::task::Task;
 
@@ -330,7 +328,9 @@ fn task_of(py: Python<'_>, engine: &Own<Engine>, item: &Own) -> PyRes {
 
 fn class_of(py: Python<'_>) -> PyRes {
     static CLASS: Immortal = Immortal::empty();
-    asyncio_class(py, &CLASS, "asyncio.tasks", "_GatheringFuture")
+    CLASS
+        .import(py, "asyncio.tasks", "_GatheringFuture")
+        .cloned()
 }
 
 /// Makes the type.

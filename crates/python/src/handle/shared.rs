@@ -76,8 +76,7 @@ impl ThreadSafeHandle {
         if !runs_elsewhere() {
             return Ok(());
         }
-        let import = || Ok(Own::from(py.import("_thread")?.getattr("allocate_lock")?));
-        let lock = call::call0(py, ALLOCATE_LOCK.get_or_init(py, import)?)?;
+        let lock = call::call0(py, ALLOCATE_LOCK.import(py, "_thread", "allocate_lock")?)?;
         call::method(py, &lock, &names::ACQUIRE, &[])?;
         // Other threads may have run meanwhile; from here to the wait none does.
         if !runs_elsewhere() {

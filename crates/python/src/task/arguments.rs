@@ -18,12 +18,11 @@ pub(super) fn check_coroutine(py: Python<'_>, coro: &Own) -> PyRes<()> {
 #[cold]
 fn check_other_coroutine(py: Python<'_>, coro: &Own) -> PyRes<()> {
     static IS_COROUTINE: Immortal = Immortal::empty();
-    let import = || {
-        Ok(Own::from(
-            py.import("asyncio.coroutines")?.getattr("iscoroutine")?,
-        ))
-    };
-    let answer = call::call1(py, IS_COROUTINE.get_or_init(py, import)?, coro)?;
+    let answer = call::call1(
+        py,
+        IS_COROUTINE.import(py, "asyncio.coroutines", "iscoroutine")?,
+        coro,
+    )?;
     if call::truth(py, &answer)? {
         return Ok(());
     }

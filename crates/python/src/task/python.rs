@@ -7,7 +7,7 @@ use super::{Task, arguments, cancel, eager, functions};
 use crate::ffi::{
     Args, Class, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder, call,
 };
-use crate::future::{Future, asyncio_class, cancel_argument, context_or_copy, set_wakeup_of};
+use crate::future::{Future, cancel_argument, context_or_copy, set_wakeup_of};
 use crate::names;
 
 static INIT: Params<5> = Params {
@@ -177,7 +177,7 @@ fn set_log_destroy_pending(py: Python<'_>, this: &Own<Task>, value: Option<&Own>
 fn class_of(py: Python<'_>, this: &Own<Task>) -> PyRes {
     static TASK: Immortal = Immortal::empty();
     if this.is_exact() {
-        return asyncio_class(py, &TASK, "asyncio.tasks", "Task");
+        return TASK.import(py, "asyncio.tasks", "Task").cloned();
     }
     Ok(Own::from(this.as_any().type_object(py).into_any()))
 }

@@ -163,10 +163,9 @@ fn bad_yield(py: Python<'_>, this: &Own<Task>, what: &Own) -> String {
 /// A foreign future's loop: `get_loop()`, or `_loop` of very old ones.
 fn loop_of(py: Python<'_>, future: &Own) -> PyRes {
     static GET_LOOP: Immortal = Immortal::empty();
-    let import = || {
-        Ok(Own::from(
-            py.import("asyncio.futures")?.getattr("_get_loop")?,
-        ))
-    };
-    call::call1(py, GET_LOOP.get_or_init(py, import)?, future)
+    call::call1(
+        py,
+        GET_LOOP.import(py, "asyncio.futures", "_get_loop")?,
+        future,
+    )
 }

@@ -112,11 +112,7 @@ fn calling(py: Python<'_>, this: &Own<TaskGroup>) -> PyRes {
 /// `ferrio.TaskGroup`.
 fn class(py: Python<'_>) -> PyRes<&'static Own> {
     static CLASS: Immortal = Immortal::empty();
-    CLASS.get_or_init(py, || {
-        Ok(Own::from(
-            py.import("ferrio._taskgroups")?.getattr("TaskGroup")?,
-        ))
-    })
+    CLASS.import(py, "ferrio._taskgroups", "TaskGroup")
 }
 
 /// `asyncio.TaskGroup.create_task`.

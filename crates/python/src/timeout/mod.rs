@@ -267,11 +267,7 @@ fn overdue(py: Python<'_>, class: &Own, error: Option<&Own>) -> PyRes<()> {
 /// `asyncio.Timeout`.
 fn asyncio_timeout(py: Python<'_>) -> PyRes<&'static Own> {
     static CLASS: Immortal = Immortal::empty();
-    CLASS.get_or_init(py, || {
-        Ok(Own::from(
-            py.import("asyncio.timeouts")?.getattr("Timeout")?,
-        ))
-    })
+    CLASS.import(py, "asyncio.timeouts", "Timeout")
 }
 
 fn number(py: Python<'_>, object: Own) -> PyRes<i64> {

@@ -72,11 +72,7 @@ fn is_ours(py: Python<'_>, timeout: &Own<Timeout>) -> PyRes<bool> {
 /// `ferrio.Timeout`.
 fn class(py: Python<'_>) -> PyRes<&'static Own> {
     static CLASS: Immortal = Immortal::empty();
-    CLASS.get_or_init(py, || {
-        Ok(Own::from(
-            py.import("ferrio._timeouts")?.getattr("Timeout")?,
-        ))
-    })
+    CLASS.import(py, "ferrio._timeouts", "Timeout")
 }
 
 /// The coroutine of `__aexit__`.

@@ -16,13 +16,11 @@ pub struct Protocol {
 
 fn is_buffered(py: Python<'_>, protocol: &Own) -> PyRes<bool> {
     static BUFFERED: Immortal = Immortal::empty();
-    let import = || {
-        Ok(Own::from(
-            py.import("asyncio.protocols")?
-                .getattr("BufferedProtocol")?,
-        ))
-    };
-    if call::is_instance(py, protocol, BUFFERED.get_or_init(py, import)?)? {
+    if call::is_instance(
+        py,
+        protocol,
+        BUFFERED.import(py, "asyncio.protocols", "BufferedProtocol")?,
+    )? {
         return Ok(true);
     }
     // asyncio goes by the class alone and would miss `data_received` here; uvloop takes what has the methods.

@@ -15,7 +15,7 @@ use crate::ffi::{
     self, Class, Immortal, Method, Own, Property, PyRes, TypeBuilder, TypeSlot, Visit, WithDict,
     buffer,
 };
-use crate::future::{Future, asyncio_class};
+use crate::future::Future;
 use crate::names;
 
 /// The reading end of a pipe.
@@ -192,7 +192,9 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
             c"__class__",
             |py, _: &Own<ReadPipeTransport>| {
                 static READ_TRANSPORT: Immortal = Immortal::empty();
-                asyncio_class(py, &READ_TRANSPORT, "asyncio.transports", "ReadTransport")
+                READ_TRANSPORT
+                    .import(py, "asyncio.transports", "ReadTransport")
+                    .cloned()
             },
         )])
         .repr(|py, this: &Own<ReadPipeTransport>| {

@@ -17,7 +17,7 @@ use crate::ffi::{
     self, Args, Class, Immortal, Method, Own, Property, PyRes, Raised, TypeBuilder, TypeSlot,
     Visit, WithDict,
 };
-use crate::future::{Future, asyncio_class};
+use crate::future::Future;
 use crate::names;
 use crate::transport::outgoing::{LIMITS, Outgoing, Sent, limits_object, payload};
 use crate::transport::{in_own_context, is_running};
@@ -341,7 +341,9 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
             c"__class__",
             |py, _: &Own<WritePipeTransport>| {
                 static WRITE_TRANSPORT: Immortal = Immortal::empty();
-                asyncio_class(py, &WRITE_TRANSPORT, "asyncio.transports", "WriteTransport")
+                WRITE_TRANSPORT
+                    .import(py, "asyncio.transports", "WriteTransport")
+                    .cloned()
             },
         )])
         .repr(|py, this: &Own<WritePipeTransport>| {

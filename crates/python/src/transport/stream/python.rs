@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 
 use super::{StreamTransport, close, engine_of, extra, file, loss, write};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, TypeBuilder, call};
-use crate::future::asyncio_class;
 use crate::names;
 use crate::transport::in_own_context;
 use crate::transport::outgoing::{LIMITS, limits_object};
@@ -259,7 +258,9 @@ fn properties() -> Vec<Property<StreamTransport>> {
     vec![
         Property::get(c"__class__", |py, _: &Own<StreamTransport>| {
             static TRANSPORT: Immortal = Immortal::empty();
-            asyncio_class(py, &TRANSPORT, "asyncio.transports", "Transport")
+            TRANSPORT
+                .import(py, "asyncio.transports", "Transport")
+                .cloned()
         }),
         Property::get(c"_loop", |py, this: &Own<StreamTransport>| {
             engine_of(py, this)

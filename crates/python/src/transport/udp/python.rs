@@ -7,7 +7,6 @@ use pyo3::types::PyDict;
 
 use super::{DatagramTransport, Peer, close, force, send};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
-use crate::future::asyncio_class;
 use crate::names;
 use crate::transport::outgoing::{self, LIMITS, limits_object};
 
@@ -201,7 +200,9 @@ fn properties() -> Vec<Property<DatagramTransport>> {
     vec![
         Property::get(c"__class__", |py, _: &Own<DatagramTransport>| {
             static TRANSPORT: Immortal = Immortal::empty();
-            asyncio_class(py, &TRANSPORT, "ferrio._datagram", "DatagramTransport")
+            TRANSPORT
+                .import(py, "ferrio._datagram", "DatagramTransport")
+                .cloned()
         }),
         Property::get(c"_loop", |py, this: &Own<DatagramTransport>| {
             this.engine.get().ok_or_else(|| {
