@@ -122,7 +122,7 @@ def _put_in_place():
             for owner in (events, asyncio):
                 installation.replace(owner, "new_event_loop", new_event_loop)
         for name, native in {**NATIVE, **_named_loops()}.items():
-            for owner in _holders(name):
+            for owner in holders(name):
                 installation.replace(owner, name, native)
         watch(_STARTS_CHILDREN, lambda module: _let_children_inherit(module, installation))
     except BaseException:
@@ -152,7 +152,7 @@ def _let_children_inherit(util, installation):
         installation.replace(util, "spawnv_passfds", passing_ferrio_on(util.spawnv_passfds))
 
 
-def _holders(name):
+def holders(name):
     """asyncio and those of its submodules that have the stdlib's object under this name."""
     stock = getattr(asyncio, name)
     modules = (value for value in vars(asyncio).values() if getattr(value, "__package__", None) == "asyncio")

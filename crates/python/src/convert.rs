@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ferrio_reactor::net::{SockAddr, UnixAddr};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 
 use crate::ffi::{Own, PyRes, buffer};
 
@@ -50,4 +51,19 @@ fn file_system_str(py: Python<'_>, path: &[u8]) -> PyRes {
             .getattr("fsdecode")?
             .call1((bytes.bound(py),))?,
     ))
+}
+
+/// Is it exactly a list, tuple, set, frozenset or dict? Reading it runs no code of the program's, and it can be read twice.
+pub fn is_plain_collection(py: Python<'_>, object: &Own) -> bool {
+    let object = object.bound(py);
+    object.is_exact_instance_of::<PyList>()
+        || object.is_exact_instance_of::<PyTuple>()
+        || object.is_exact_instance_of::<PySet>()
+        || object.is_exact_instance_of::<PyFrozenSet>()
+        || object.is_exact_instance_of::<PyDict>()
+}
+
+/// A set as PyO3 sees it. Errors: `TypeError` for what is none.
+pub fn set<'a, 'py>(py: Python<'py>, object: &'a Own) -> PyRes<&'a Bound<'py, PySet>> {
+    Ok(object.bound(py).cast::<PySet>().map_err(PyErr::from)?)
 }

@@ -6,7 +6,7 @@ import threading
 from asyncio import events
 
 from .._datagram import Datagrams
-from .._install import _holders
+from .._install import holders
 from .._loop import Executing
 from ._shown import shown_as
 from ._warn import warn
@@ -23,7 +23,7 @@ _NOT_GIVEN = object()
 def put_back(installation):
     """In the policy's class, under asyncio's name of the task, and in ferrio's loop."""
     installation.replace(POLICY, "get_event_loop", get_event_loop)
-    for owner in _holders("Task"):
+    for owner in holders("Task"):
         installation.replace(owner, "Task", Task)
     installation.replace(Executing, "set_default_executor", set_default_executor)
     installation.replace(Datagrams, "create_datagram_endpoint", create_datagram_endpoint)

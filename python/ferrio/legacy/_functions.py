@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import sys
 
-from .._install import _holders, own_holders
+from .._install import holders, own_holders
 from ._shown import shown_as
 from ._warn import warn
 
@@ -42,7 +42,7 @@ def put_back(installation):
     """Each in asyncio, in ferrio, and in the submodules that have it."""
     taking = [_taking_loop(getattr(asyncio, name)) for name in ON_THE_RUNNING_LOOP]
     for function in (*taking, gather, shield, wait, wait_for, as_completed):
-        for owner in (*_holders(function.__name__), *own_holders(function.__name__)):
+        for owner in (*holders(function.__name__), *own_holders(function.__name__)):
             installation.replace(owner, function.__name__, function)
 
 

@@ -17,14 +17,15 @@ use std::collections::VecDeque;
 use std::ffi::CStr;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
+use pyo3::types::{PyDict, PySet};
 
-use crate::awaitable::{is_native_coroutine, native_future};
+use crate::awaitable::{is_native_child, native_future};
+use crate::convert;
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
     Args, Class, Function, GuardedCell, Immortal, Method, Own, Params, Property, PyRes, Resume,
-    Slot, TypeBuilder, TypeSlot, Visit, WithWeakrefs, call, current_task, function, runtime,
+    Slot, TypeBuilder, TypeSlot, Visit, WithWeakrefs, call, current_task, function,
 };
 use crate::future::{Future, WatcherKind};
 use crate::handle::TimerHandle;
@@ -119,17 +120,13 @@ fn arrival(py: Python<'_>, this: &Own<AsCompleted>) -> PyRes {
     call::bound_function(py, this, &ARRIVE, run)
 }
 
-fn set_of<'a, 'py>(py: Python<'py>, set: &'a Own) -> PyRes<&'a Bound<'py, PySet>> {
-    Ok(set.bound(py).cast::<PySet>().map_err(PyErr::from)?)
-}
-
 /// The scheduled call: those that have arrived can be asked for.
 fn arrive(py: Python<'_>, this: &Own<AsCompleted>) -> PyRes<()> {
     let arrived = this.arriving.take();
     let Some(todo) = this.todo.get() else {
         return Ok(());
     };
-    let todo = set_of(py, &todo)?;
+    let todo = convert::set(py, &todo)?;
     for future in arrived {
         // Not there any more where the timeout was first.
         if !todo.contains(future.bound(py))? {
@@ -164,7 +161,7 @@ fn time_out(py: Python<'_>, this: &Own<AsCompleted>) -> PyRes<()> {
     let Some(todo) = this.todo.get() else {
         return Ok(());
     };
-    let todo = set_of(py, &todo)?;
+    let todo = convert::set(py, &todo)?;
     for future in todo.iter() {
         if let Some(future) = native_future(&Own::from(future)) {
             Future::unwatch(future, this.as_any());
@@ -194,24 +191,14 @@ fn next(py: Python<'_>, this: &Own<AsCompleted>, _value: &Own) -> PyRes<Resume> 
 
 /// The different arguments as futures, where all of it is ours.
 fn futures(py: Python<'_>, engine: &Own<Engine>, given: &Own) -> PyRes<Option<Vec<Own>>> {
-    let items = given.bound(py);
     // Anything that is read by iterating is left to the stdlib's, which reads it once.
-    let known = items.is_exact_instance_of::<PyList>()
-        || items.is_exact_instance_of::<PyTuple>()
-        || items.is_exact_instance_of::<PySet>()
-        || items.is_exact_instance_of::<PyFrozenSet>()
-        || items.is_exact_instance_of::<PyDict>();
-    if !known {
+    if !convert::is_plain_collection(py, given) {
         return Ok(None);
     }
     let different = PyDict::new(py);
-    for item in items.try_iter()? {
+    for item in given.bound(py).try_iter()? {
         let item = Own::from(item?);
-        let is_native = match native_future(&item) {
-            Some(future) => future.belongs_to(engine),
-            None => is_native_coroutine(&item),
-        };
-        if !is_native {
+        if !is_native_child(engine, &item) {
             return Ok(None);
         }
         different.set_item(item.bound(py), py.None())?;
@@ -238,13 +225,10 @@ fn as_completed(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
     let [given, timeout] = this.bind(py, args, &PARAMS)?;
     let given = given.expect("bind checks what is required");
     let timeout = timeout.filter(|timeout| !timeout.is_none());
-    let Some(loop_) = runtime::running_loop_or_none(py)? else {
+    let Some(engine) = Engine::running(py)? else {
         return this.call_stock(py, args);
     };
-    let Some(engine) = loop_.cast::<Engine>() else {
-        return this.call_stock(py, args);
-    };
-    let Some(futures) = futures(py, engine, given)? else {
+    let Some(futures) = futures(py, &engine, given)? else {
         return this.call_stock(py, args);
     };
     if !futures.iter().all(|future| native_future(future).is_some()) {
@@ -253,7 +237,7 @@ fn as_completed(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
         let futures = Own::tuple(py, &futures)?;
         return call::call_with(py, this.stock(), &[futures], &[(&names::TIMEOUT, timeout)]);
     }
-    follow(py, engine, &futures, timeout).map(Own::into_any)
+    follow(py, &engine, &futures, timeout).map(Own::into_any)
 }
 
 fn follow(
@@ -266,11 +250,6 @@ fn follow(
     for future in futures {
         todo.add(future.bound(py))?;
     }
-    let caller = if cfg!(Py_3_14) {
-        current_task::get(py, engine.as_any())?
-    } else {
-        None
-    };
     let this = AsCompleted {
         engine: Slot::new(Some(engine.clone())),
         todo: Slot::new(Some(Own::from(todo.into_any()))),
@@ -279,7 +258,7 @@ fn follow(
         done: GuardedCell::new(VecDeque::new()),
         getters: GuardedCell::new(VecDeque::new()),
         timer: Slot::empty(),
-        caller: Slot::new(caller),
+        caller: Slot::new(current_task::for_call_graph(py, engine.as_any())?),
     };
     let this = Own::alloc(py, this)?;
     for future in futures {

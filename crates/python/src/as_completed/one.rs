@@ -39,7 +39,7 @@ impl Awaitable for One {
         };
         if !this.resolve.get() {
             let Some(left) = iterator.left.get().checked_sub(1) else {
-                return Err(stop(py));
+                return Err(Raised::new_empty::<PyStopAsyncIteration>(py));
             };
             iterator.left.set(left);
         }
@@ -79,14 +79,6 @@ impl Awaitable for One {
     }
 }
 
-#[cold]
-fn stop(py: Python<'_>) -> Raised {
-    match py.get_type::<PyStopAsyncIteration>().call0() {
-        Ok(error) => exception::restore(py, Own::from(error)),
-        Err(error) => error.into(),
-    }
-}
-
 /// Can the running version's iterator be asked once more after a cancellation?
 fn gives_back(py: Python<'_>) -> PyRes<bool> {
     static ANSWER: Immortal = Immortal::empty();
@@ -115,8 +107,7 @@ impl One {
             return Ok(Next::Await(getter.into_any()));
         };
         let Some(future) = next else {
-            let error = py.get_type::<PyTimeoutError>().call0()?;
-            return Err(exception::restore(py, Own::from(error)));
+            return Err(Raised::new_empty::<PyTimeoutError>(py));
         };
         if !self.resolve.get() {
             return Ok(Next::Return(Some(future)));

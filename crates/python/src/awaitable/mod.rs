@@ -30,8 +30,9 @@ use std::ffi::CStr;
 
 use pyo3::prelude::*;
 
+use crate::engine::Engine;
 use crate::ffi::{
-    Class, Own, PyRes, Recycled, Slot, TypeSlot, Visit, WithWeakrefs, coroutine,
+    Class, Own, PyRes, Recycled, Slot, TypeSlot, Visit, WithWeakrefs, coroutine, exception,
     release_stop_iteration,
 };
 use crate::future::Future;
@@ -142,6 +143,22 @@ pub fn native_future(object: &Own) -> Option<&Own<Future>> {
         .exact::<Future>()
         .or_else(|| object.exact::<Task>().map(Own::base))
         .or_else(|| Future::derived(object))
+}
+
+/// For those whose outcome is that of what they await.
+pub fn pass_on(py: Python<'_>, outcome: Outcome) -> PyRes<Next> {
+    match outcome {
+        Ok(value) => Ok(Next::Return(Some(value))),
+        Err(error) => Err(exception::restore(py, error)),
+    }
+}
+
+/// Is it a future or task of ours on this loop, or a coroutine, of which the loop makes one?
+pub fn is_native_child(engine: &Own<Engine>, object: &Own) -> bool {
+    match native_future(object) {
+        Some(future) => future.belongs_to(engine),
+        None => is_native_coroutine(object),
+    }
 }
 
 /// A coroutine of CPython's or one of ours.

@@ -31,7 +31,7 @@ use pyo3::prelude::*;
 
 use crate::error;
 use crate::ffi::{
-    Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Unowned, Visit,
+    Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Unowned, Visit, runtime,
 };
 use crate::handle::TimerHandle;
 
@@ -171,6 +171,12 @@ impl Engine {
         };
         engine.register(py, waker.fd(), Source::Waker, Interest::READ)?;
         Ok(engine)
+    }
+
+    /// The running loop of this thread, if it is one of ours.
+    pub fn running(py: Python<'_>) -> PyRes<Option<Own<Self>>> {
+        let running = runtime::running_loop_or_none(py)?;
+        Ok(running.and_then(|running| running.cast::<Self>().cloned()))
     }
 
     /// The thread-safe way in.

@@ -175,13 +175,23 @@ impl<'a> Args<'a> {
         let mut items = Vec::with_capacity(self.items.len() + 1);
         items.push(first.clone());
         items.extend_from_slice(self.items);
+        let with_self = Args {
+            items: &items,
+            positional: self.positional + 1,
+            names: self.names,
+        };
+        with_self.call(py, callable)
+    }
+
+    /// `callable(*args, **kwargs)`: the call handed on.
+    pub fn call(&self, py: Python<'_>, callable: &Own) -> PyRes {
         let names = Own::tuple(py, self.names)?;
         // SAFETY: positional arguments, then one value for each name; all live.
         unsafe {
             let result = ffi::PyObject_Vectorcall(
                 callable.as_ptr(),
-                items.as_ptr().cast(),
-                self.positional + 1,
+                self.items.as_ptr().cast(),
+                self.positional,
                 names.as_ptr(),
             );
             Own::<Any>::from_owned_ptr(py, result)

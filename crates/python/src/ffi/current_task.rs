@@ -111,3 +111,12 @@ pub fn swap(py: Python<'_>, loop_: &Own, task: Option<&Own>) -> PyRes<Option<Own
     let previous = super::call::call(py, swap, &[loop_.clone(), task])?;
     Ok((!previous.is_none()).then_some(previous))
 }
+
+/// The current task of `loop_` where call graphs ask who awaits, from 3.14 on; else nobody.
+pub fn for_call_graph(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
+    if cfg!(Py_3_14) {
+        get(py, loop_)
+    } else {
+        Ok(None)
+    }
+}

@@ -14,7 +14,6 @@ use super::builder::TypeBuilder;
 use super::class::{Class, TypeSlot, WithDict};
 use super::guard::trampoline;
 use super::method::{Method, Property, Returns, item};
-use super::own::Any;
 use super::{Own, PyRes, Raised, Visit};
 
 /// A native function with the stdlib's face.
@@ -86,17 +85,7 @@ impl Function {
 
     /// Calls the stdlib's function.
     pub fn call_stock(&self, py: Python<'_>, args: Args<'_>) -> PyRes {
-        let kwargs = pyo3::types::PyDict::new(py);
-        for (name, value) in args.keywords() {
-            kwargs.set_item(name.bound(py), value.bound(py))?;
-        }
-        let positional = Own::tuple(py, args.positional())?;
-        // SAFETY: a live callable, tuple and dict.
-        unsafe {
-            let result =
-                ffi::PyObject_Call(self.stock.as_ptr(), positional.as_ptr(), kwargs.as_ptr());
-            Own::<Any>::from_owned_ptr(py, result)
-        }
+        args.call(py, &self.stock)
     }
 }
 

@@ -37,6 +37,15 @@ impl Raised {
         Self(())
     }
 
+    /// Raises `E()`.
+    #[cold]
+    pub fn new_empty<E: PyTypeInfo>(py: Python<'_>) -> Self {
+        match E::type_object(py).call0() {
+            Ok(error) => super::exception::restore(py, Own::from(error)),
+            Err(error) => error.into(),
+        }
+    }
+
     /// Raises an exception instance.
     #[cold]
     pub fn instance(py: Python<'_>, exception: Own) -> Self {

@@ -17,12 +17,12 @@ use std::ffi::CStr;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::awaitable::{is_native_coroutine, native_future};
+use crate::awaitable::{is_native_child, native_future};
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
     self, Args, Class, Function, Immortal, Method, Name, Own, Property, PyRes, Slot, TypeBuilder,
-    TypeSlot, Visit, WithDict, call, current_task, function, runtime,
+    TypeSlot, Visit, WithDict, call, current_task, function,
 };
 use crate::future::{Future, Outcome, WatcherKind, cancel_argument, cancelled_error_class};
 use crate::names;
@@ -190,14 +190,6 @@ fn cancel(py: Python<'_>, this: &Own<Gathering>, args: Args<'_>) -> PyRes<bool> 
     Ok(any)
 }
 
-/// Can this argument be a child as it is, or as a task that is to be made?
-fn is_native_child(engine: &Own<Engine>, argument: &Own) -> bool {
-    match native_future(argument) {
-        Some(future) => future.belongs_to(engine),
-        None => is_native_coroutine(argument),
-    }
-}
-
 static RETURN_EXCEPTIONS: Name = Name::new("return_exceptions");
 
 fn gather(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
@@ -210,16 +202,13 @@ fn gather(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
         }
         _ => return this.call_stock(py, args),
     };
-    let Some(loop_) = runtime::running_loop_or_none(py)? else {
+    let Some(engine) = Engine::running(py)? else {
         return this.call_stock(py, args);
     };
-    let Some(engine) = loop_.cast::<Engine>() else {
-        return this.call_stock(py, args);
-    };
-    if items.is_empty() || !items.iter().all(|item| is_native_child(engine, item)) {
+    if items.is_empty() || !items.iter().all(|item| is_native_child(&engine, item)) {
         return this.call_stock(py, args);
     }
-    let (children, different) = ensure_children(py, engine, items)?;
+    let (children, different) = ensure_children(py, &engine, items)?;
     if !different.iter().all(|child| native_future(child).is_some()) {
         // A task factory makes tasks of another kind.
         let keyword = Own::bool(py, return_exceptions);
@@ -231,28 +220,19 @@ fn gather(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
         );
     }
     let gathering = Gathering {
-        future: Future::pending(py, engine)?,
+        future: Future::pending(py, &engine)?,
         children: Slot::new(Some(Own::tuple(py, &children)?)),
         total: Cell::new(different.len()),
         ended: Cell::new(0),
         return_exceptions: Cell::new(return_exceptions),
         cancel_requested: Cell::new(false),
         decided: Cell::new(false),
-        caller: Slot::new(caller(py, &loop_)?),
+        caller: Slot::new(current_task::for_call_graph(py, engine.as_any())?),
     };
     gathering.future.mark_derived();
     let gathering = Own::alloc(py, gathering)?;
     watch_all(py, &gathering, &different)?;
     Ok(gathering.into_any())
-}
-
-/// The task that is awaiting from now on, where call graphs exist.
-fn caller(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
-    if cfg!(Py_3_14) {
-        current_task::get(py, loop_)
-    } else {
-        Ok(None)
-    }
 }
 
 fn watch_all(py: Python<'_>, this: &Own<Gathering>, different: &[Own]) -> PyRes<()> {

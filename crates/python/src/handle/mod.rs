@@ -263,6 +263,14 @@ impl Handle {
     }
 }
 
+/// `cancel()` of a handle that a loop of any kind has made.
+pub fn cancel_any(py: Python<'_>, handle: &Own) -> PyRes<()> {
+    match handle.exact::<TimerHandle>() {
+        Some(timer) => TimerHandle::cancel(py, timer),
+        None => call::method(py, handle, &names::CANCEL, &[]).map(drop),
+    }
+}
+
 /// `asyncio.Handle` and `asyncio.TimerHandle`, for `isinstance`.
 fn asyncio_class(py: Python<'_>, name: &str) -> PyRes {
     Ok(Own::from(py.import("asyncio.events")?.getattr(name)?))

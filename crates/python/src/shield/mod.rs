@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use crate::awaitable::{is_native_coroutine, native_future};
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
-use crate::ffi::{Args, Function, Own, Params, PyRes, call, function, runtime};
+use crate::ffi::{Args, Function, Own, Params, PyRes, call, function};
 use crate::future::{Future, Outcome, WatcherKind};
 use crate::names;
 
@@ -106,16 +106,13 @@ static PARAMS: Params<1> = Params::one("shield", &names::ARG);
 fn shield(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
     let [argument] = this.bind(py, args, &PARAMS)?;
     let argument = argument.expect("bind checks what is required");
-    let Some(loop_) = runtime::running_loop_or_none(py)? else {
-        return this.call_stock(py, args);
-    };
-    let Some(engine) = loop_.cast::<Engine>() else {
+    let Some(engine) = Engine::running(py)? else {
         return this.call_stock(py, args);
     };
     let inner = match native_future(argument) {
-        Some(future) if future.belongs_to(engine) => argument.clone(),
+        Some(future) if future.belongs_to(&engine) => argument.clone(),
         None if is_native_coroutine(argument) => {
-            call::method(py, &loop_, &names::CREATE_TASK, &[argument])?
+            call::method(py, engine.as_any(), &names::CREATE_TASK, &[argument])?
         }
         _ => return this.call_stock(py, args),
     };
@@ -126,7 +123,7 @@ fn shield(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
     if future.is_done() {
         return Ok(inner);
     }
-    let outer = Future::new_pending(py, engine)?;
+    let outer = Future::new_pending(py, &engine)?;
     Future::watch(py, future, outer.as_any(), &INNER)?;
     Future::watch(py, &outer, &inner, &OUTER)?;
     Ok(outer.into_any())

@@ -17,7 +17,7 @@ use crate::ffi::{
     exception, function, runtime,
 };
 use crate::future::Future;
-use crate::handle::TimerHandle;
+use crate::handle;
 use crate::names;
 
 /// The coroutine of `sleep(delay, result)`.
@@ -76,10 +76,7 @@ impl Awaitable for Sleep {
             };
         };
         // `finally: h.cancel()`
-        let cancelled = match timer.exact::<TimerHandle>() {
-            Some(timer) => TimerHandle::cancel(py, timer),
-            None => call::method(py, &timer, &names::CANCEL, &[]).map(drop),
-        };
+        let cancelled = handle::cancel_any(py, &timer);
         exception::after_finally(py, outcome, cancelled).map(|result| Next::Return(Some(result)))
     }
 

@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::PySet;
 
 use crate::awaitable::native_future;
+use crate::convert;
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
@@ -71,17 +72,13 @@ static KIND: WatcherKind = WatcherKind {
     },
 };
 
-fn set_of<'a, 'py>(py: Python<'py>, tasks: &'a Own) -> PyRes<&'a Bound<'py, PySet>> {
-    Ok(tasks.bound(py).cast::<PySet>().map_err(PyErr::from)?)
-}
-
 /// A task of the group is done.
 fn told(py: Python<'_>, watcher: &Own, task: &Own<Future>) -> PyRes<()> {
     let this = watcher
         .cast::<TaskGroup>()
         .expect("only a group watches as one");
     if let Some(tasks) = this.tasks.get() {
-        let tasks = set_of(py, &tasks)?;
+        let tasks = convert::set(py, &tasks)?;
         // Somebody ends later, and will be called later.
         let others_run = tasks.len() > this.calling.get() + 1 && !this.is_mixed.get();
         if others_run && !task.has_exception() {
@@ -201,7 +198,7 @@ fn add(py: Python<'_>, this: &Own<TaskGroup>, tasks: Own, task: Own) -> PyRes {
         call::method(py, group, &names::ON_TASK_DONE, &[&task])?;
         return Ok(task);
     }
-    set_of(py, &tasks)?.add(task.bound(py))?;
+    convert::set(py, &tasks)?.add(task.bound(py))?;
     Future::watch(py, native, group, &KIND)?;
     Ok(task)
 }
@@ -220,7 +217,7 @@ fn follow(py: Python<'_>, this: &Own<TaskGroup>, tasks: &Own, task: Own) -> PyRe
         call::call1(py, &callback, &task)?;
         return Ok(task);
     }
-    set_of(py, tasks)?.add(task.bound(py))?;
+    convert::set(py, tasks)?.add(task.bound(py))?;
     call::method(py, &task, &names::ADD_DONE_CALLBACK, &[&callback])?;
     Ok(task)
 }

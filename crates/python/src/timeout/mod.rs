@@ -23,7 +23,7 @@ use crate::ffi::{
     current_task, exception, runtime,
 };
 use crate::future::cancelled_error_class;
-use crate::handle::{Handle, TimerHandle};
+use crate::handle::{self, Handle};
 use crate::names;
 use crate::task::Task;
 
@@ -157,13 +157,10 @@ impl Timeout {
     }
 
     fn cancel_timer(&self, py: Python<'_>) -> PyRes<()> {
-        let Some(timer) = self.timer.take() else {
-            return Ok(());
-        };
-        if let Some(timer) = timer.exact::<TimerHandle>() {
-            return TimerHandle::cancel(py, timer);
+        match self.timer.take() {
+            Some(timer) => handle::cancel_any(py, &timer),
+            None => Ok(()),
         }
-        call::method(py, &timer, &names::CANCEL, &[]).map(drop)
     }
 
     /// The timer: the time is over.
@@ -212,10 +209,7 @@ impl Timeout {
 /// A bare `AssertionError`: asyncio asserts that it is entered.
 #[cold]
 fn out_of_order(py: Python<'_>) -> Raised {
-    match py.get_type::<PyAssertionError>().call0() {
-        Ok(error) => exception::restore(py, Own::from(error)),
-        Err(error) => error.into(),
-    }
+    Raised::new_empty::<PyAssertionError>(py)
 }
 
 /// A task that is noted elsewhere: since 3.14 those of the pure-Python implementation are. Errors: `RuntimeError`.

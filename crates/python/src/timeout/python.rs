@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use super::{State, Timeout, asyncio_timeout, deadline, wait_for};
 use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome};
 use crate::ffi::{
-    Args, Class, Function, Immortal, Method, Own, Params, Property, PyRes, Recycled, Slot,
-    TypeBuilder, TypeSlot, Visit, call, exception, function,
+    Args, Function, Immortal, Method, Own, Params, Property, PyRes, Recycled, Slot, TypeBuilder,
+    TypeSlot, Visit, call, function,
 };
 use crate::names;
 
@@ -44,7 +44,7 @@ impl Awaitable for Enter {
     }
 
     fn resume(py: Python<'_>, _: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
-        never_waits(py, outcome)
+        awaitable::pass_on(py, outcome)
     }
 
     fn traverse(&self, visit: &mut Visit) {
@@ -53,14 +53,6 @@ impl Awaitable for Enter {
 
     fn clear(&self) {
         self.timeout.set(None);
-    }
-}
-
-/// For those that end in `start`.
-fn never_waits(py: Python<'_>, outcome: Outcome) -> PyRes<Next> {
-    match outcome {
-        Ok(value) => Ok(Next::Return(Some(value))),
-        Err(error) => Err(exception::restore(py, error)),
     }
 }
 
@@ -103,7 +95,7 @@ impl Awaitable for Exit {
     }
 
     fn resume(py: Python<'_>, _: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
-        never_waits(py, outcome)
+        awaitable::pass_on(py, outcome)
     }
 
     fn traverse(&self, visit: &mut Visit) {
@@ -242,9 +234,8 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .methods(methods())
         .properties(properties())
         .subclassable()
-        .build(py)?;
-    debug_assert!(!Timeout::slot().type_object(py).is_none());
-    Ok(())
+        .build(py)
+        .map(drop)
 }
 
 static TIMEOUT: Params<1> = Params::one("timeout", &names::DELAY);

@@ -55,10 +55,7 @@ impl Awaitable for WaitFor {
 
     fn resume(py: Python<'_>, this: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
         let Some(timeout) = this.timeout.take() else {
-            return match outcome {
-                Ok(value) => Ok(Next::Return(Some(value))),
-                Err(error) => Err(exception::restore(py, error)),
-            };
+            return awaitable::pass_on(py, outcome);
         };
         match outcome {
             Ok(value) => {

@@ -14,13 +14,14 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PySet, PyString};
 
 use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome, native_future};
+use crate::convert;
 use crate::engine::Engine;
 use crate::ffi::{
     Args, Class, Function, Immortal, Name, Own, Params, Plain, PyRes, Slot, TypeBuilder, TypeSlot,
-    Visit, call, current_task, exception, function, runtime,
+    Visit, call, current_task, exception, function,
 };
 use crate::future::{Future, WatcherKind};
 use crate::handle::TimerHandle;
@@ -156,17 +157,12 @@ impl Awaitable for Wait {
         }
         let futures: Vec<Own> = items(py, &members)?;
         this.members.set(Some(members));
-        let caller = if cfg!(Py_3_14) {
-            current_task::get(py, engine.as_any())?
-        } else {
-            None
-        };
         let watching = Watching {
             when: this.when.get(),
             left: Cell::new(futures.len()),
             decided: Cell::new(false),
             waiter: Slot::new(Some(waiter.clone())),
-            caller: Slot::new(caller),
+            caller: Slot::new(current_task::for_call_graph(py, engine.as_any())?),
         };
         let watching = Own::alloc(py, watching)?;
         this.watching.set(Some(watching.clone()));
@@ -179,10 +175,7 @@ impl Awaitable for Wait {
 
     fn resume(py: Python<'_>, this: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
         let Some(watching) = this.watching.take() else {
-            return match outcome {
-                Ok(value) => Ok(Next::Return(Some(value))),
-                Err(error) => Err(exception::restore(py, error)),
-            };
+            return awaitable::pass_on(py, outcome);
         };
         let cancelled = match this.timer.take() {
             Some(timer) => TimerHandle::cancel(py, &timer),
@@ -227,8 +220,7 @@ impl Awaitable for Wait {
 }
 
 fn items(py: Python<'_>, set: &Own) -> PyRes<Vec<Own>> {
-    let set = set.bound(py).cast::<PySet>().map_err(PyErr::from)?;
-    Ok(set.iter().map(Own::from).collect())
+    Ok(convert::set(py, set)?.iter().map(Own::from).collect())
 }
 
 impl Wait {
@@ -238,10 +230,7 @@ impl Wait {
 
     /// The running loop and a new set of the members, where all of it is ours and nothing is wrong.
     fn native_members(&self, py: Python<'_>) -> PyRes<Option<(Own<Engine>, Own)>> {
-        let Some(loop_) = runtime::running_loop_or_none(py)? else {
-            return Ok(None);
-        };
-        let (Some(engine), Some(members)) = (loop_.cast::<Engine>(), self.members.get()) else {
+        let (Some(engine), Some(members)) = (Engine::running(py)?, self.members.get()) else {
             return Ok(None);
         };
         let Some(when) = self.when_of(py) else {
@@ -249,27 +238,21 @@ impl Wait {
         };
         self.when.set(when);
         // Anything that is read by iterating is left to the stdlib's, which reads it once.
-        let given = members.bound(py);
-        let known = given.is_exact_instance_of::<PyList>()
-            || given.is_exact_instance_of::<PyTuple>()
-            || given.is_exact_instance_of::<PySet>()
-            || given.is_exact_instance_of::<PyFrozenSet>()
-            || given.is_exact_instance_of::<PyDict>();
-        if !known {
+        if !convert::is_plain_collection(py, &members) {
             return Ok(None);
         }
         let set = PySet::empty(py)?;
-        for member in given.try_iter()? {
+        for member in members.bound(py).try_iter()? {
             let member = Own::from(member?);
             match native_future(&member) {
-                Some(future) if future.belongs_to(engine) => set.add(member.bound(py))?,
+                Some(future) if future.belongs_to(&engine) => set.add(member.bound(py))?,
                 _ => return Ok(None),
             }
         }
         if set.is_empty() {
             return Ok(None);
         }
-        Ok(Some((engine.clone(), Own::from(set.into_any()))))
+        Ok(Some((engine, Own::from(set.into_any()))))
     }
 
     fn when_of(&self, py: Python<'_>) -> Option<When> {
