@@ -33,6 +33,7 @@ use crate::ffi::{Class, Own, PyRes, runtime};
 /// `ferrio._ferrio`: the native half of the package; its public names are re-exported by `ferrio`.
 #[pymodule]
 fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    ffi::snapshot::find_fields(module.py())?;
     make_types(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     add::<event_loop::Loop>(module, "Loop")?;

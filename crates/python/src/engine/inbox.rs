@@ -95,13 +95,20 @@ impl Inbox {
     /// Puts a call in and wakes the loop if it sleeps; gives it back where the loop is closed.
     pub fn post_call(&self, call: SendOwn<Handle>) -> Result<(), SendOwn<Handle>> {
         let mut letters = self.lock();
-        let Some(waker) = letters.waker.clone() else {
+        if letters.waker.is_none() {
             return Err(call);
-        };
+        }
         letters.calls.push(call);
+        // Who has posted the first wakes the loop: it takes all there are.
+        if letters.calls.len() > 1 {
+            return Ok(());
+        }
         self.gate.switch(Gate::CALLS, true);
+        let waker = letters.waker.clone();
         drop(letters);
-        waker.wake();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
         Ok(())
     }
 

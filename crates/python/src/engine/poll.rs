@@ -211,9 +211,12 @@ impl Engine {
 
     /// Moves the calls of other threads to the ready queue.
     pub(super) fn take_calls_from_mail(&self, py: Python<'_>) {
-        for handle in self.inbox.take_calls() {
-            self.schedule_quietly(Entry::Call(handle.unwrap(py)));
-        }
+        let calls = self.inbox.take_calls();
+        self.ready.with(|ready| {
+            for handle in calls {
+                ready.push_back(Entry::Call(handle.unwrap(py)));
+            }
+        });
     }
 
     /// The source behind an event, unless the registration is gone by now.

@@ -7,6 +7,7 @@ use super::{Loop, dispatch, nested, signals, turn};
 use crate::engine::{Engine, Suspended};
 use crate::ffi::{
     Args, Immortal, Own, Params, PyRes, Raised, call, coroutine, exception, recycle, runtime,
+    snapshot,
 };
 use crate::future::Future;
 use crate::names;
@@ -130,6 +131,7 @@ fn enter_fresh(
     set_running_loop(py, Some(this.as_any()))?;
     this.set_thread(runtime::thread_ident());
     recycle::open(py);
+    snapshot::open(py);
     let wakeup = signals::borrow_wakeup_fd(py, this)?;
     Ok(Rest::Fresh {
         wakeup,
@@ -321,6 +323,7 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     let calls = this.operations();
     this.shut();
     dispatch::abandon(py, &calls)?;
+    snapshot::close(py);
     recycle::close(py);
     Ok(())
 }

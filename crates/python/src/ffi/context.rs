@@ -98,10 +98,7 @@ pub fn leave_if_current(py: Python<'_>, context: &Own) -> bool {
 }
 
 /// Is it entered, by whomever?
-pub fn is_entered(py: Python<'_>, context: Option<&Own>) -> bool {
-    let Some(context) = context else {
-        return false;
-    };
+pub fn is_entered(py: Python<'_>, context: &Own) -> bool {
     match enter(py, context) {
         Ok(()) => !leave_if_current(py, context),
         Err(entered) => {

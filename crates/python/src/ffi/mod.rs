@@ -28,6 +28,7 @@ pub mod recycle;
 pub mod runtime;
 mod slot;
 mod slots;
+pub mod snapshot;
 mod stop_iteration;
 mod visit;
 

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::{Future, Waiter};
 use crate::engine::{Engine, Entry, TaskRef};
-use crate::ffi::{Own, PyRes, call};
+use crate::ffi::{Own, PyRes, call, snapshot};
 use crate::handle::Handle;
 use crate::names;
 
@@ -67,7 +67,7 @@ impl Future {
             None => {
                 let loop_ = this.loop_object(py)?;
                 let call_soon = call::attribute(py, &loop_, &names::CALL_SOON)?;
-                let kwargs = [(&names::CONTEXT, context.clone())];
+                let kwargs = [(&names::CONTEXT, snapshot::whole(py, context)?)];
                 call::call_with(py, &call_soon, &[func.clone(), argument], &kwargs).map(drop)
             }
         }
@@ -164,7 +164,7 @@ pub fn show_callbacks(py: Python<'_>, this: &Own<Future>) -> PyRes<Option<Own>> 
     let list = pyo3::types::PyList::empty(py);
     for (object, shown) in copies {
         let pair = match shown {
-            Shown::In(context) => Own::tuple(py, &[object, context])?,
+            Shown::In(context) => Own::tuple(py, &[object, snapshot::whole(py, &context)?])?,
             Shown::Itself => Own::tuple(py, &[object, Own::none(py)])?,
             Shown::Wakeup => {
                 let wakeup = WAKEUP_OF.get().expect("registered before any task exists");

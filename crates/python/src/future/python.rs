@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use super::{Field, Future, FutureIter, State, init, iter, show_callbacks};
 use crate::ffi::{
     Args, Class, Immortal, Method, Name, Own, Params, Property, PyRes, Raised, TypeBuilder, call,
-    context,
+    context, snapshot,
 };
 use crate::names;
 
@@ -48,7 +48,10 @@ fn add_done_callback(py: Python<'_>, this: &Own<Future>, args: Args<'_>) -> PyRe
     let [func, context] = args.bind(py, &ADD_DONE_CALLBACK)?;
     this.check_initialised(py)?;
     let func = func.expect("bind checks what is required").clone();
-    let context = context_or_copy(py, context)?;
+    let context = match context.filter(|context| !context.is_none()) {
+        Some(context) => context.clone(),
+        None => snapshot::capture(py)?,
+    };
     Future::add_callback(py, this, func, context)
 }
 

@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 
 use crate::ffi::{
     Class, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot, Visit,
-    WithWeakrefs, call, context, runtime,
+    WithWeakrefs, call, context, runtime, snapshot,
 };
 use crate::names;
 
@@ -43,6 +43,7 @@ pub struct Handle {
     cancelled: Cell<bool>,
     /// Is it a `ThreadSafeHandle`?
     is_shared: Cell<bool>,
+    /// A `Context`, or what one is made of when the call runs (`ffi::snapshot`).
     context: Slot,
     owner: Slot,
     /// Where it was made; debug mode only.
@@ -78,7 +79,7 @@ impl Handle {
         };
         let context = match context {
             Some(context) => context,
-            None => context::copy_current(py)?,
+            None => snapshot::capture(py)?,
         };
         Ok(Self {
             callback: Slot::new(Some(callback)),
@@ -170,14 +171,20 @@ impl Handle {
         };
         let arity = this.arity.get();
         let args = this.args.take();
-        let context = this.context.get();
-        let done = Self::enter(py, context.as_ref(), &callback, args.as_ref(), arity);
-        if done.is_ok() {
-            this.context.set(None);
-        } else {
+        let Some(captured) = this.context.take() else {
+            return Ok(());
+        };
+        let (context, lent) = snapshot::lend(py, captured)?;
+        this.context.set(Some(context.clone()));
+        let done = Self::enter(py, &context, &callback, args.as_ref(), arity);
+        if done.is_err() {
             this.callback.set(Some(callback));
             this.args.set(args);
             return done.map(drop);
+        }
+        this.context.set(None);
+        if lent {
+            snapshot::give_back(py, context);
         }
         this.arity.set(Arity::None);
         Ok(())
@@ -189,57 +196,60 @@ impl Handle {
         let Some(callback) = this.callback.get() else {
             return Ok(());
         };
-        let (args, context) = (this.args.get(), this.context.get());
-        if runtime::nested_runs() > 0 && context::is_entered(py, context.as_ref()) {
+        let Some(context) = this.context_object(py)? else {
+            return Ok(());
+        };
+        if runtime::nested_runs() > 0 && context::is_entered(py, &context) {
             return Ok(());
         }
-        Self::enter(
-            py,
-            context.as_ref(),
-            &callback,
-            args.as_ref(),
-            this.arity.get(),
-        )
-        .map(drop)
+        let args = this.args.get();
+        Self::enter(py, &context, &callback, args.as_ref(), this.arity.get()).map(drop)
     }
 
     #[inline]
     fn enter(
         py: Python<'_>,
-        context: Option<&Own>,
+        context: &Own,
         callback: &Own,
         args: Option<&Own>,
         arity: Arity,
     ) -> PyRes {
-        let invoke = || match (args, arity) {
+        context::run(py, context, || match (args, arity) {
             (Some(one), Arity::One) => call::call1(py, callback, one),
             (Some(tuple), Arity::Tuple) => {
                 call::call(py, callback, tuple.tuple_items().unwrap_or(&[]))
             }
             _ => call::call0(py, callback),
+        })
+    }
+
+    /// The `Context` that the call runs in: of one that waits, made now and kept. `None` once it has run.
+    fn context_object(&self, py: Python<'_>) -> PyRes<Option<Own>> {
+        let Some(captured) = self.context.get() else {
+            return Ok(None);
         };
-        match context {
-            Some(context) => context::run(py, context, invoke),
-            None => invoke(),
-        }
+        let context = snapshot::whole(py, &captured)?;
+        self.context.set(Some(context.clone()));
+        Ok(Some(context))
     }
 
     /// A handle of the same call, for one more run of something that stays (signal handlers).
     pub fn copy(&self, py: Python<'_>) -> PyRes<Own<Self>> {
-        Own::alloc(py, self.same_call())
+        Own::alloc(py, self.same_call(py)?)
     }
 
-    fn same_call(&self) -> Self {
-        Self {
+    fn same_call(&self, py: Python<'_>) -> PyRes<Self> {
+        let context = self.context_object(py)?;
+        Ok(Self {
             callback: Slot::new(self.callback.get()),
             args: Slot::new(self.args.get()),
             arity: Cell::new(self.arity.get()),
             cancelled: Cell::new(false),
             is_shared: Cell::new(false),
-            context: Slot::new(self.context.get()),
+            context: Slot::new(context),
             owner: Slot::new(self.owner.get()),
             source_traceback: Slot::new(self.source_traceback.get()),
-        }
+        })
     }
 
     /// Shows what a waiting handle refers to as its owner's own references (see the module's head).
@@ -343,7 +353,7 @@ fn handle_methods() -> Vec<Method<Handle>> {
         Method::noargs(
             c"get_context",
             c"get_context($self, /)\n--\n\nThe contextvars.Context the call runs in.",
-            |_, this: &Own<Handle>| this.context.get(),
+            |py, this: &Own<Handle>| this.context_object(py),
         ),
         Method::noargs(c"_run", c"_run($self, /)\n--\n\n", handle_run),
         Method::noargs(
@@ -361,7 +371,9 @@ fn handle_properties() -> Vec<Property<Handle>> {
         }),
         Property::get(c"_callback", |_, this: &Own<Handle>| this.callback.get()),
         Property::get(c"_args", Handle::args_object),
-        Property::get(c"_context", |_, this: &Own<Handle>| this.context.get()),
+        Property::get(c"_context", |py, this: &Own<Handle>| {
+            this.context_object(py)
+        }),
         Property::get(c"_loop", |_, this: &Own<Handle>| this.owner.get()),
         Property::get(c"_cancelled", |_, this: &Own<Handle>| this.cancelled.get()),
         Property::get(c"_source_traceback", |_, this: &Own<Handle>| {

@@ -67,7 +67,7 @@ impl TimerHandle {
     /// One of the same call that stands in no heap.
     pub(super) fn to_show(&self, py: Python<'_>) -> PyRes<Own<Self>> {
         let data = Self {
-            handle: self.handle.same_call(),
+            handle: self.handle.same_call(py)?,
             when: self.when,
             scheduled: Cell::new(false),
             garbage: Rc::clone(&self.garbage),

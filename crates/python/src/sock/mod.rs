@@ -222,7 +222,7 @@ fn watch(
         &DONE,
         |py, this: &Own<SockOperation>, _: Args<'_>| unwatch(py, this),
     )?;
-    let context = crate::ffi::context::copy_current(py)?;
+    let context = crate::ffi::snapshot::capture(py)?;
     Future::add_callback(py, future, done, context)
 }
 
