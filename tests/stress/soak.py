@@ -242,6 +242,74 @@ async def queues_and_locks(loop, count):
 
 
 @workload(100_000)
+async def events_and_conditions(loop, count):
+    condition, priorities = asyncio.Condition(), asyncio.PriorityQueue()
+
+    async def wait():
+        async with condition:
+            await condition.wait()
+
+    for number in range(count // 10):
+        event, queue = asyncio.Event(), asyncio.LifoQueue()
+        waiting = [loop.create_task(event.wait()), loop.create_task(wait())]
+        waiting.append(loop.create_task(queue.get()))
+        priorities.put_nowait((number, event))
+        await asyncio.sleep(0)
+        repr((condition, event, queue, priorities))
+        event.set()
+        queue.put_nowait(number)
+        async with condition:
+            condition.notify_all()
+        await asyncio.gather(*waiting)
+        await priorities.get()
+        queue.task_done()
+        await queue.join()
+
+
+@workload(100_000)
+async def cancelled_waiters(loop, count):
+    lock, gate, condition = asyncio.Lock(), asyncio.Semaphore(0), asyncio.Condition()
+    event, empty, full = asyncio.Event(), asyncio.Queue(), asyncio.Queue(1)
+    await lock.acquire()
+    full.put_nowait(0)
+
+    async def wait():
+        async with condition:
+            await condition.wait()
+
+    for number in range(count // 10):
+        waits = [lock.acquire(), gate.acquire(), event.wait(), empty.get(), full.put(number)]
+        waits += [full.join(), wait()]
+        waiting = [loop.create_task(coroutine) for coroutine in waits]
+        await asyncio.sleep(0)
+        if number % 2:
+            # Woken first: the wake-up is handed on.
+            gate.release()
+            empty.put_nowait(number)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        if number % 2:
+            await gate.acquire()
+            await empty.get()
+
+
+@workload(100_000)
+async def abandoned_waiters(loop, count):
+    for number in range(count // 10):
+        for object in (asyncio.Event(), asyncio.Condition(), asyncio.Queue()):
+            object.mine = object
+            if isinstance(object, asyncio.Condition):
+                await object.acquire()
+            wait = object.get if isinstance(object, asyncio.Queue) else object.wait
+            object.coroutine = wait()
+            object.coroutine.send(None)._asyncio_future_blocking = False
+        del object, wait
+        if number % 100 == 0:
+            gc.collect()
+
+
+@workload(100_000)
 async def readers(loop, count):
     import socket
 

@@ -37,6 +37,7 @@ COUNTS = _workloads()
 # What is done with functions of asyncio that are native while ferrio is installed.
 NATIVE = ["task_steps", "cancelled_tasks", "gathers", "waits", "cancelled_gathers_and_waits"]
 NATIVE += ["timeouts", "groups", "shields"]
+NATIVE += ["queues_and_locks", "events_and_conditions", "cancelled_waiters", "abandoned_waiters"]
 
 
 def _rows():

@@ -18,6 +18,7 @@ mod names;
 mod shield;
 mod sleep;
 mod sock;
+mod sync;
 mod task;
 mod taskgroup;
 mod timeout;
@@ -47,6 +48,9 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_functions(module, as_completed::functions(module.py())?)?;
     add_functions(module, shield::functions(module.py())?)?;
     add_functions(module, wait::functions(module.py())?)?;
+    for (name, class) in sync::make_types(module.py())? {
+        module.add(name, class.bound(module.py()))?;
+    }
     module.add_function(wrap_pyfunction!(_track_coroutine_origins, module)?)?;
     if cfg!(Py_3_14) {
         module.add_function(wrap_pyfunction!(future_add_to_awaited_by, module)?)?;

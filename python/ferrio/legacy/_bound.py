@@ -1,30 +1,32 @@
 """Locks and queues with the ``loop=`` of 3.9, which binds them to that loop; ``with (yield from lock)`` of 3.8.
 
-The methods of asyncio's own classes are replaced, so that classes derived from them, whenever, have it too.
+The methods of asyncio's own classes are replaced, so that classes derived from them, whenever, have it too. Those classes, not the
+native ones made of them, are in place meanwhile: programs of that time reach into them.
 """
 
 import asyncio
 from asyncio import locks, mixins
 
+from .. import _sync
+from .._install import holders, own_holders
 from ._shown import shown_as
 from ._warn import warn
 
+#: asyncio's own classes, of which ours are made.
+STOCK = {name: getattr(_sync, name).__bases__[-1] for name in _sync.__all__}
+
 #: Those whose `__init__` had the argument; PriorityQueue and LifoQueue inherit it.
-CLASSES = (
-    asyncio.Lock,
-    asyncio.Event,
-    asyncio.Condition,
-    asyncio.Semaphore,
-    asyncio.BoundedSemaphore,
-    asyncio.Queue,
-)
+CLASSES = tuple(stock for name, stock in STOCK.items() if name not in ("PriorityQueue", "LifoQueue"))
 
 #: What the object makes for itself and has to be on the same loop.
-_PARTS = {asyncio.Condition: "_lock", asyncio.Queue: "_finished"}
+_PARTS = {STOCK["Condition"]: "_lock", STOCK["Queue"]: "_finished"}
 
 
 def put_back(installation):
-    """In the classes themselves."""
+    """The classes, and in them."""
+    for name, stock in STOCK.items():
+        for owner in (*holders(name), *own_holders(name)):
+            installation.replace(owner, name, stock)
     for each in CLASSES:
         installation.replace(each, "__init__", _taking_loop(each))
     mixin = mixins._LoopBoundMixin
@@ -43,7 +45,7 @@ def _taking_loop(owner):
             stock(self, *args, **named)
             return
         warn(f"the argument loop of asyncio.{owner.__name__}()", "leave it out, the object is bound to the loop that uses it")
-        if owner is asyncio.Condition:
+        if owner is STOCK["Condition"]:
             _check_lock(loop, *args, **named)
         # First: a derived queue's `_init` may ask for it.
         self._loop = loop

@@ -10,7 +10,7 @@ import sys
 import threading
 from types import GeneratorType, ModuleType
 
-from .. import legacy
+from .. import _sync, legacy
 from . import _bound, _events, _functions
 
 _IMPORTED = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
@@ -60,8 +60,13 @@ def _is_about_a_loop_argument(exception):
     functions = [getattr(asyncio, name) for name in _functions.NAMES if name == found[1]]
     if functions:
         return any(thing in functions for thing in called) and all(thing in functions for thing in called)
-    classes = tuple(each for each in _bound.CLASSES if each.__name__ == found[1])
+    classes = _classes_named(found[1])
     return bool(classes) and all(thing in classes for thing in called) and any(_is_of(thing, classes) for thing in seen)
+
+
+def _classes_named(name):
+    """asyncio's class of this name that had the argument, and the native one made of it."""
+    return tuple(each for stock in _bound.CLASSES if stock.__name__ == name for each in (stock, getattr(_sync, name)))
 
 
 def _is_of(thing, classes):

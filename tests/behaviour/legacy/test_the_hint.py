@@ -36,6 +36,7 @@ CURED = {
         (3, 11),
     ),
     "loop, aliased module": ("import asyncio as aio\naio.Event(loop=None)", (3, 11)),
+    "loop, ferrio's class": ("import ferrio\nferrio.Queue(loop=None)", (3, 11)),
     "loop, handed on": (
         "async def main():\n    s = await asyncio.start_server(print, '127.0.0.1', 0, loop=asyncio.get_event_loop())\n    s.close()\n"
         "asyncio.run(main())",

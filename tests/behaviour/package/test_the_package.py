@@ -50,7 +50,9 @@ def test_submodules_are_there_under_ferrios_name():
 
     assert PIPE == asyncio.subprocess.PIPE == ferrio.subprocess.PIPE
     assert ferrio.exceptions.CancelledError is asyncio.CancelledError
-    assert queues.Queue is asyncio.Queue
+    assert queues.Queue is ferrio.Queue is not asyncio.Queue
+    assert queues.QueueEmpty is asyncio.QueueEmpty
+    assert ferrio.locks.Lock is ferrio.Lock
     assert ferrio.tasks.Task is ferrio.Task
     assert ferrio.futures.Future is ferrio.Future
     assert ferrio.tasks.all_tasks is asyncio.all_tasks

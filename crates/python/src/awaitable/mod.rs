@@ -59,8 +59,10 @@ pub type Outcome = Result<Own, Own>;
 pub trait Awaitable: Sized + 'static {
     /// The type's name, `c"ferrio._ferrio.SleepCoroutine"`.
     const TYPE_NAME: &'static CStr;
-    /// `__name__` and `__qualname__`: those of the stdlib's `async def`.
+    /// `__name__`: that of the stdlib's `async def`.
     const NAME: &'static str;
+    /// `__qualname__`, where it differs.
+    const QUALNAME: &'static str = Self::NAME;
     /// A pool for the memory of dead ones, where they come and go by the million.
     const RECYCLED: Option<Recycled> = None;
 

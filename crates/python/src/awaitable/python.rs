@@ -51,7 +51,7 @@ fn throw<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, args: Args<'_>)
 }
 
 fn repr<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>) -> Own {
-    let text = format!("<coroutine object {} at {:p}>", S::NAME, this.as_ptr());
+    let text = format!("<coroutine object {} at {:p}>", S::QUALNAME, this.as_ptr());
     Own::str(py, &text)
 }
 
@@ -88,7 +88,7 @@ fn properties<S: Awaitable>() -> [Property<Coroutine<S>>; 9] {
             Own::str(py, S::NAME)
         }),
         Property::get(c"__qualname__", |py, _: &Own<Coroutine<S>>| {
-            Own::str(py, S::NAME)
+            Own::str(py, S::QUALNAME)
         }),
         Property::get(c"__class__", |py, _: &Own<Coroutine<S>>| class_of(py)),
         Property::get(c"cr_await", |_, this: &Own<Coroutine<S>>| {

@@ -203,6 +203,23 @@ pub fn number(object: &Own) -> Option<f64> {
     }
 }
 
+/// The value of an exact `int` that fits.
+#[inline]
+pub fn small_int(object: &Own) -> Option<i64> {
+    // SAFETY: the type is compared before the value is read; an int that does not fit leaves an error, which is cleared.
+    unsafe {
+        if ffi::PyLong_CheckExact(object.as_ptr()) == 0 {
+            return None;
+        }
+        let number = ffi::PyLong_AsLongLong(object.as_ptr());
+        if number == -1 && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        Some(number)
+    }
+}
+
 /// `isinstance(object, class)`.
 pub fn is_instance(py: Python<'_>, object: &Own, class: &Own) -> PyRes<bool> {
     // SAFETY: two live objects.

@@ -275,6 +275,17 @@ impl<T: Class> Object<T> {
         }
     }
 
+    /// Has the object attributes of its own (an instance `__dict__` that has been written to)?
+    ///
+    /// # Safety
+    /// `object` is an object of class `T`.
+    #[inline]
+    pub(super) unsafe fn has_dict(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: the caller's promise.
+        T::Head::DICT
+            .is_some_and(|offset| unsafe { !(*Self::head_field(object, offset)).is_null() })
+    }
+
     pub(super) unsafe extern "C" fn tp_new(
         class: *mut ffi::PyTypeObject,
         _args: *mut ffi::PyObject,

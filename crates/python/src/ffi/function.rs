@@ -55,6 +55,36 @@ impl Function {
         Own::alloc(py, data)
     }
 
+    /// `f` in the place of `stock`, a method without arguments of a class of ours; called otherwise, the stdlib's runs.
+    pub fn method<T, F, R>(py: Python<'_>, stock: Own, _f: F) -> PyRes<Own<Self>>
+    where
+        T: Class,
+        F: for<'a> Fn(Python<'a>, &'a Own<Self>, &'a Own<T>) -> R + Copy + 'static,
+        R: Returns,
+    {
+        Self::new(
+            py,
+            stock,
+            |py: Python<'_>, this: &Own<Self>, args: Args<'_>| match args.positional() {
+                [object] if !args.has_keywords() => match object.cast::<T>() {
+                    Some(object) => OrStock::Ours(item::<F>()(py, this, object)),
+                    None => OrStock::Stock(this.call_stock(py, args)),
+                },
+                _ => OrStock::Stock(this.call_stock(py, args)),
+            },
+        )
+    }
+
+    /// Calls the stdlib's method on an object.
+    pub fn call_stock_on<T>(&self, py: Python<'_>, object: &Own<T>) -> PyRes {
+        super::call::call1(py, &self.stock, object.as_any())
+    }
+
+    /// Calls the stdlib's method with other positional arguments, the object first.
+    pub fn call_stock_with(&self, py: Python<'_>, args: &[Own]) -> PyRes {
+        super::call::call(py, &self.stock, args)
+    }
+
     /// Binds the arguments; the error of a call that does not fit is the stdlib's.
     #[inline]
     pub fn bind<'a, const N: usize>(
@@ -86,6 +116,22 @@ impl Function {
     /// Calls the stdlib's function.
     pub fn call_stock(&self, py: Python<'_>, args: Args<'_>) -> PyRes {
         args.call(py, &self.stock)
+    }
+}
+
+/// What a method of ours gives, or the stdlib's.
+enum OrStock<R> {
+    Ours(R),
+    Stock(PyRes),
+}
+
+impl<R: Returns> Returns for OrStock<R> {
+    #[inline]
+    fn into_raw(self, py: Python<'_>) -> *mut ffi::PyObject {
+        match self {
+            Self::Ours(result) => result.into_raw(py),
+            Self::Stock(result) => result.into_raw(py),
+        }
     }
 }
 

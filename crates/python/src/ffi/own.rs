@@ -214,8 +214,11 @@ impl Own {
     pub fn cast<T: Class>(&self) -> Option<&Own<T>> {
         // SAFETY: a subclass's objects begin with the base's layout; `Own<T>` has the same representation.
         unsafe {
-            let class = ffi::Py_TYPE(self.as_ptr());
-            (class == T::slot().raw() || ffi::PyType_IsSubtype(class, T::slot().raw()) != 0)
+            let (class, wanted) = (ffi::Py_TYPE(self.as_ptr()), T::slot().raw());
+            // What is no object of the class itself is nearly always one of a class made of it.
+            (class == wanted
+                || (*class).tp_base == wanted
+                || ffi::PyType_IsSubtype(class, wanted) != 0)
                 .then(|| &*std::ptr::from_ref(self).cast::<Own<T>>())
         }
     }
@@ -225,6 +228,14 @@ impl Own {
     pub fn class_address(&self) -> usize {
         // SAFETY: live object.
         unsafe { ffi::Py_TYPE(self.as_ptr()) as usize }
+    }
+
+    /// A number for the present state of its class and the classes above it: it changes with every attribute that is set in one
+    /// of them, and no other class has it. 0 where there is none at the moment.
+    #[inline]
+    pub fn class_version(&self) -> u32 {
+        // SAFETY: a live object has a live class.
+        unsafe { (*ffi::Py_TYPE(self.as_ptr())).tp_version_tag }
     }
 
     /// The exact class, for callers that compare it with a type they hold.
@@ -250,6 +261,13 @@ impl<T: Class> Own<T> {
     {
         // SAFETY: `Extends` says that the layout begins with the base's.
         unsafe { &*std::ptr::from_ref(self).cast::<Own<B>>() }
+    }
+
+    /// May it have attributes of its own in its `__dict__`?
+    #[inline]
+    pub fn has_dict(&self) -> bool {
+        // SAFETY: the class promise of `Own<T>`.
+        unsafe { Object::<T>::has_dict(self.as_ptr()) }
     }
 
     /// Is the object's class exactly `T`, no Python subclass?

@@ -1,0 +1,103 @@
+//! The coroutine of `put(item)`.
+
+use pyo3::prelude::*;
+
+use super::{Queue, shut_down};
+use crate::awaitable::{Awaitable, Coroutine, Next, Outcome};
+use crate::ffi::{Own, PyRes, Recycled, Slot, TypeSlot, Visit, exception};
+use crate::sync::futures;
+use crate::sync::waiting::Waiting;
+
+/// Start → done, or → waits → looks again.
+#[derive(Debug)]
+pub(super) struct Put {
+    queue: Slot<Queue>,
+    item: Slot,
+    waiting: Waiting,
+}
+
+impl Put {
+    pub(super) fn new(queue: &Own<Queue>, item: &Own) -> Self {
+        Self {
+            queue: Slot::new(Some(queue.clone())),
+            item: Slot::new(Some(item.clone())),
+            waiting: Waiting::default(),
+        }
+    }
+
+    /// Puts, or waits (once more).
+    #[inline]
+    fn look(&self, py: Python<'_>, queue: &Own<Queue>) -> PyRes<Next> {
+        if !Queue::is_full(py, queue)? {
+            if let Some(item) = self.item.take() {
+                Queue::put_nowait(py, queue, item)?;
+            }
+            return Ok(Next::Return(None));
+        }
+        if queue.is_shut_down.get() {
+            return Err(shut_down(py));
+        }
+        let future = queue.bound.new_future(py, queue.as_any())?;
+        self.waiting
+            .join(py, &queue.putters, future)
+            .map(Next::Await)
+    }
+
+    /// `except:`: gives the place up, and the wake-up on to the next where there has been one that is still good.
+    #[cold]
+    fn give_up(&self, py: Python<'_>, queue: &Own<Queue>) -> PyRes<()> {
+        let Some(putter) = self.waiting.future.get() else {
+            return Ok(());
+        };
+        futures::cancel(py, &putter)?;
+        self.waiting.leave(py, &queue.putters)?;
+        if !Queue::is_full(py, queue)? && !futures::is_cancelled(py, &putter)? {
+            Queue::wake_next(py, &queue.putters)?;
+        }
+        Ok(())
+    }
+}
+
+impl Awaitable for Put {
+    const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.QueuePutCoroutine";
+    const NAME: &'static str = "put";
+    const QUALNAME: &'static str = "Queue.put";
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(26));
+
+    fn slot() -> &'static TypeSlot {
+        static SLOT: TypeSlot = TypeSlot::new();
+        &SLOT
+    }
+
+    fn start(py: Python<'_>, this: &Own<Coroutine<Self>>) -> PyRes<Next> {
+        match this.queue.get() {
+            Some(queue) => this.look(py, &queue),
+            None => Ok(Next::Return(None)),
+        }
+    }
+
+    fn resume(py: Python<'_>, this: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
+        let Some(queue) = this.queue.get() else {
+            return Ok(Next::Return(None));
+        };
+        match outcome {
+            Ok(_none) => this.look(py, &queue),
+            Err(error) => {
+                let given_up = this.give_up(py, &queue);
+                exception::after_finally(py, Err(error), given_up)
+            }
+        }
+    }
+
+    fn traverse(&self, visit: &mut Visit) {
+        visit.slot(&self.queue);
+        visit.slot(&self.item);
+        visit.slot(&self.waiting.future);
+    }
+
+    fn clear(&self) {
+        self.queue.set(None);
+        self.item.set(None);
+        self.waiting.future.set(None);
+    }
+}

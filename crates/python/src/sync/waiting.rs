@@ -1,0 +1,35 @@
+//! One who waits: his future, his place in the line.
+
+use std::cell::Cell;
+
+use ferrio_core::line::Ticket;
+use pyo3::prelude::*;
+
+use super::waiters::Waiters;
+use crate::ffi::{Own, PyRes, Slot};
+
+/// What a coroutine remembers of its place in a line.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    pub(super) future: Slot,
+    ticket: Cell<Option<Ticket>>,
+}
+
+impl Waiting {
+    /// Joins the line; the future to be awaited.
+    #[inline]
+    pub(super) fn join(&self, py: Python<'_>, line: &Waiters, future: Own) -> PyRes {
+        self.future.set(Some(future.clone()));
+        self.ticket.set(line.join(py, &future)?);
+        Ok(future)
+    }
+
+    /// Leaves the line, if the place in it has not been taken away meanwhile.
+    #[inline]
+    pub(super) fn leave(&self, py: Python<'_>, line: &Waiters) -> PyRes<()> {
+        match self.future.take() {
+            Some(future) => line.leave(py, &future, self.ticket.take()),
+            None => Ok(()),
+        }
+    }
+}
