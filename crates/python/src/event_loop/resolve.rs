@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use super::Loop;
 use crate::engine::{Done, Engine, SinkRef};
 use crate::error;
-use crate::ffi::{Args, Own, Params, PyRes, Raised, call};
+use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call};
 use crate::future::Future;
 use crate::{convert, names};
 
@@ -159,16 +159,17 @@ pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> P
 }
 
 fn audit(py: Python<'_>, host: &Own, port: &Own, query: &Query) -> PyRes<()> {
-    let audit = py.import("sys")?.getattr("audit")?;
-    let (family, kind, proto) = (query.family, query.socktype, query.protocol);
-    audit.call1((
-        "socket.getaddrinfo",
-        host.bound(py),
-        port.bound(py),
-        family,
-        kind,
-        proto,
-    ))?;
+    static AUDIT: Immortal = Immortal::empty();
+    let number = |value: i32| Own::int(py, i64::from(value));
+    let arguments = [
+        Own::str(py, "socket.getaddrinfo"),
+        host.clone(),
+        port.clone(),
+        number(query.family)?,
+        number(query.socktype)?,
+        number(query.protocol)?,
+    ];
+    call::call(py, AUDIT.import(py, "sys", "audit")?, &arguments)?;
     Ok(())
 }
 
@@ -308,27 +309,50 @@ fn gaierror(py: Python<'_>, error: &ResolveError) -> Raised {
     }
 }
 
+/// An enumeration of the socket module, whose usual members are looked up once: the look-up runs Python code.
+struct Numbers {
+    class: &'static str,
+    members: [Immortal; 32],
+}
+
+impl Numbers {
+    const fn of(class: &'static str) -> Self {
+        Self {
+            class,
+            members: [const { Immortal::empty() }; 32],
+        }
+    }
+
+    /// The member; a number without a name stays a number, as in the socket module.
+    fn named(&'static self, py: Python<'_>, value: i32) -> PyRes {
+        let number = Own::int(py, i64::from(value))?;
+        let make = || -> PyRes {
+            let class = py.import("socket")?.getattr(self.class)?;
+            Ok(Own::from(class.call1((number.bound(py),))?))
+        };
+        let place = usize::try_from(value).ok();
+        let member = match place.and_then(|place| self.members.get(place)) {
+            Some(member) => member.get_or_init(py, make).cloned(),
+            None => make(),
+        };
+        Ok(member.unwrap_or_else(|raised| {
+            drop(raised.take(py));
+            number
+        }))
+    }
+}
+
 /// The list that `socket.getaddrinfo` returns: `(family, type, proto, canonname, sockaddr)`.
 fn address_list(py: Python<'_>, found: &[AddrInfo]) -> PyRes {
-    let socket = py.import("socket")?;
-    let (families, kinds) = (
-        socket.getattr("AddressFamily")?,
-        socket.getattr("SocketKind")?,
-    );
-    // Numbers without a name stay numbers, as in the socket module.
-    let named = |class: &Bound<'_, PyAny>, value: i32| -> PyRes {
-        match class.call1((value,)) {
-            Ok(named) => Ok(Own::from(named)),
-            Err(_unnamed) => Own::int(py, i64::from(value)),
-        }
-    };
+    static FAMILIES: Numbers = Numbers::of("AddressFamily");
+    static KINDS: Numbers = Numbers::of("SocketKind");
     let list = pyo3::types::PyList::empty(py);
     for info in found {
         let row = Own::tuple(
             py,
             &[
-                named(&families, info.family)?,
-                named(&kinds, info.socktype)?,
+                FAMILIES.named(py, info.family)?,
+                KINDS.named(py, info.socktype)?,
                 Own::int(py, i64::from(info.protocol))?,
                 Own::str(py, &String::from_utf8_lossy(&info.canonname)),
                 convert::address_object(py, &info.addr)?,
