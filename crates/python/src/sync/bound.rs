@@ -4,7 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
-use crate::ffi::{Own, PyRes, Raised, Slot, call, runtime};
+use crate::ffi::{Class, Function, Own, Property, PyRes, Raised, Slot, call, runtime};
 use crate::future::Future;
 use crate::names;
 
@@ -13,9 +13,9 @@ use crate::names;
 pub(super) struct Bound(pub(super) Slot);
 
 impl Bound {
-    /// `_get_loop()`. Errors: `RuntimeError` in another loop than the first time.
+    /// The running loop. Errors: `RuntimeError` in another loop than the first time.
     #[inline]
-    pub(super) fn get_loop(&self, py: Python<'_>, owner: &Own) -> PyRes {
+    fn get_loop(&self, py: Python<'_>, owner: &Own) -> PyRes {
         let running = runtime::running_loop_or_none(py)?.unwrap_or_else(|| Own::none(py));
         if self.0.peek(|own| own.is_some_and(|own| own.is(&running))) {
             return Ok(running);
@@ -51,9 +51,24 @@ impl Bound {
             None => call::method(py, &loop_, &names::CREATE_FUTURE, &[]),
         }
     }
+}
 
-    /// `_loop`.
-    pub(super) fn show(&self) -> Option<Own> {
-        self.0.get()
-    }
+/// What belongs to a loop.
+pub(super) trait LoopBound: Class {
+    fn binding(&self) -> &Bound;
+}
+
+/// `_loop`.
+pub(super) fn property<T: LoopBound>() -> Property<T> {
+    Property::get(c"_loop", |_, this: &Own<T>| this.binding().0.get()).set(
+        |_, this: &Own<T>, value: Option<&Own>| {
+            this.binding().0.set(value.cloned());
+            Ok(())
+        },
+    )
+}
+
+/// `_get_loop()`.
+pub(super) fn get_loop<T: LoopBound>(py: Python<'_>, _: &Own<Function>, this: &Own<T>) -> PyRes {
+    this.binding().get_loop(py, this.as_any())
 }

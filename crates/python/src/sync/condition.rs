@@ -10,13 +10,13 @@ use std::ffi::CStr;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::bound::Bound;
+use super::bound::{self, Bound, LoopBound};
 use super::face::Face;
-use super::held;
+use super::held::{self, Held, With};
 use super::hooks::{Hooks, Replaced};
 use super::lock::Lock;
 use super::state::{self, Stateful};
-use super::waiters::Waiters;
+use super::waiters::{self, Waited, Waiters};
 use super::waiting::Waiting;
 use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome};
 use crate::ffi::{
@@ -102,6 +102,18 @@ impl Class for Condition {
     }
 }
 
+impl LoopBound for Condition {
+    fn binding(&self) -> &Bound {
+        &self.bound
+    }
+}
+
+impl Waited for Condition {
+    fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+}
+
 impl Stateful for Condition {
     const ATTRIBUTES: &'static [&'static str] = &["_lock", "_waiters"];
 }
@@ -170,14 +182,14 @@ impl Wait {
         let join = || -> PyRes {
             let future = condition.bound.new_future(py, condition.as_any())?;
             if cfg!(Py_3_13) {
-                Lock::release_own(py, lock)?;
+                Lock::release(py, lock)?;
             }
             self.waiting.join(py, &condition.waiters, future)
         };
         if cfg!(Py_3_13) {
             return join().map(Next::Await);
         }
-        Lock::release_own(py, lock)?;
+        Lock::release(py, lock)?;
         match join() {
             Ok(future) => Ok(Next::Await(future)),
             Err(error) => {
@@ -193,7 +205,7 @@ impl Wait {
         if lock.try_acquire(py)? {
             return self.finish(py);
         }
-        Lock::join(py, lock, &self.waiting).map(Next::Await)
+        self.waiting.wait_in(py, lock, lock.waiters())
     }
 
     /// Back with the lock: the last cancellation, the error of the waiting, or True.
@@ -230,7 +242,7 @@ impl Wait {
             }
             return self.get_lock(py, lock);
         }
-        let Err(error) = Lock::joined(py, lock, &self.waiting, outcome) else {
+        let Err(error) = Lock::waited(py, lock, &self.waiting, outcome) else {
             return self.finish(py);
         };
         let error = error.take(py);
@@ -370,10 +382,7 @@ fn init(py: Python<'_>, function: &Own<Function>, args: Args<'_>) -> PyRes<()> {
             return function.call_stock(py, args).map(drop);
         }
         Some(lock) => lock.clone(),
-        None => {
-            let import = || Ok(Own::from(py.import("ferrio._sync")?.getattr("Lock")?));
-            call::call0(py, LOCK.get_or_init(py, import)?)?
-        }
+        None => call::call0(py, LOCK.import(py, "ferrio._sync", "Lock")?)?,
     };
     if HOOKS.replaced(py, this)? & LOCKS_METHODS != 0 {
         // In the stdlib's the lock's methods, set here, hide those of a subclass.
@@ -452,7 +461,7 @@ fn notify_all(py: Python<'_>, function: &Own<Function>, this: &Own<Condition>) -
 
 fn enter(py: Python<'_>, function: &Own<Function>, this: &Own<Condition>) -> PyRes {
     match Condition::plain_lock(py, this)? {
-        Some(lock) => Lock::enter(py, &lock),
+        Some(lock) => held::acquiring::<Lock, With>(py, &lock),
         None => function.call_stock_on(py, this),
     }
 }
@@ -487,20 +496,8 @@ macro_rules! lock_method {
 
 fn properties() -> Vec<Property<Condition>> {
     vec![
-        Property::get(c"_loop", |_, this: &Own<Condition>| this.bound.show()).set(
-            |_, this: &Own<Condition>, value: Option<&Own>| {
-                this.bound.0.set(value.cloned());
-                Ok(())
-            },
-        ),
-        Property::get(c"_waiters", |py, this: &Own<Condition>| {
-            this.waiters.show(py)
-        })
-        .set(|py, this: &Own<Condition>, value: Option<&Own>| {
-            this.waiters
-                .set(&value.cloned().unwrap_or_else(|| Own::none(py)));
-            Ok(())
-        }),
+        bound::property(),
+        waiters::property(),
         Property::get(c"_lock", |_, this: &Own<Condition>| this.lock.get()).set(
             |_, this: &Own<Condition>, value: Option<&Own>| {
                 this.lock.set(value.cloned());
@@ -535,8 +532,6 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes {
             function.call_stock(py, args)
         })?;
     }
-    face.method(py, "_get_loop", |py, _, this: &Own<Condition>| {
-        this.bound.get_loop(py, this.as_any())
-    })?;
+    face.method(py, "_get_loop", bound::get_loop::<Condition>)?;
     Ok(face.class)
 }

@@ -7,12 +7,12 @@ use std::ffi::CStr;
 
 use pyo3::prelude::*;
 
-use super::bound::Bound;
+use super::bound::{self, Bound, LoopBound};
 use super::face::Face;
 use super::futures;
 use super::hooks::Hooks;
 use super::state::{self, Stateful};
-use super::waiters::Waiters;
+use super::waiters::{self, Waited, Waiters};
 use super::waiting::Waiting;
 use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome};
 use crate::ffi::{
@@ -61,6 +61,18 @@ impl Class for Event {
     }
 }
 
+impl LoopBound for Event {
+    fn binding(&self) -> &Bound {
+        &self.bound
+    }
+}
+
+impl Waited for Event {
+    fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+}
+
 impl Stateful for Event {
     const ATTRIBUTES: &'static [&'static str] = &["_waiters", "_value"];
 }
@@ -105,10 +117,7 @@ impl Awaitable for Wait {
         if event.value.get() {
             return Ok(Next::Return(Some(futures::yes(py))));
         }
-        let future = event.bound.new_future(py, event.as_any())?;
-        this.waiting
-            .join(py, &event.waiters, future)
-            .map(Next::Await)
+        this.waiting.wait_in(py, &event, &event.waiters)
     }
 
     fn resume(py: Python<'_>, this: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
@@ -163,19 +172,8 @@ fn wait(py: Python<'_>, function: &Own<Function>, this: &Own<Event>) -> PyRes {
 
 fn properties() -> Vec<Property<Event>> {
     vec![
-        Property::get(c"_loop", |_, this: &Own<Event>| this.bound.show()).set(
-            |_, this: &Own<Event>, value: Option<&Own>| {
-                this.bound.0.set(value.cloned());
-                Ok(())
-            },
-        ),
-        Property::get(c"_waiters", |py, this: &Own<Event>| this.waiters.show(py)).set(
-            |py, this: &Own<Event>, value: Option<&Own>| {
-                this.waiters
-                    .set(&value.cloned().unwrap_or_else(|| Own::none(py)));
-                Ok(())
-            },
-        ),
+        bound::property(),
+        waiters::property(),
         Property::get(c"_value", |_, this: &Own<Event>| this.value.get()).set(
             |py, this: &Own<Event>, value: Option<&Own>| {
                 this.value
@@ -200,8 +198,6 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes {
     face.method(py, "set", |py, _, this: &Own<Event>| this.set(py))?;
     face.method(py, "clear", |_, _, this: &Own<Event>| this.unset())?;
     face.method(py, "wait", wait)?;
-    face.method(py, "_get_loop", |py, _, this: &Own<Event>| {
-        this.bound.get_loop(py, this.as_any())
-    })?;
+    face.method(py, "_get_loop", bound::get_loop::<Event>)?;
     Ok(face.class)
 }

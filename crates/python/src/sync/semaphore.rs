@@ -9,18 +9,18 @@ use std::ffi::CStr;
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::bound::Bound;
+use super::bound::{self, Bound, LoopBound};
 use super::face::Face;
 use super::futures;
-use super::held::{self, By, Held};
+use super::held::{self, Held, Kind};
 use super::hooks::Hooks;
 use super::state::{self, Stateful};
-use super::waiters::Waiters;
+use super::waiters::{self, Waited, Waiters};
 use super::waiting::Waiting;
-use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome};
+use crate::awaitable::Outcome;
 use crate::ffi::{
-    Args, Class, Function, Immortal, Name, Own, Params, Property, PyRes, Raised, Recycled, Slot,
-    TypeBuilder, TypeSlot, Visit, WithDict, call, exception,
+    Args, Class, Function, Immortal, Name, Own, Params, Property, PyRes, Raised, Slot, TypeBuilder,
+    TypeSlot, Visit, WithDict, call, exception,
 };
 use crate::future::cancelled_error_class;
 use crate::names;
@@ -91,22 +91,23 @@ impl Class for Semaphore {
     }
 }
 
+impl LoopBound for Semaphore {
+    fn binding(&self) -> &Bound {
+        &self.bound
+    }
+}
+
+impl Waited for Semaphore {
+    fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+}
+
 impl Stateful for Semaphore {
     const ATTRIBUTES: &'static [&'static str] = &["_waiters", "_value", "_bound_value"];
 }
 
 impl Semaphore {
-    /// Do our own methods run for it?
-    #[inline]
-    fn is_plain(py: Python<'_>, this: &Own<Self>) -> PyRes<bool> {
-        let hooks = if this.is_bounded.get() {
-            &BOUNDED_HOOKS
-        } else {
-            &HOOKS
-        };
-        Ok(this.odd_value.is_empty() && hooks.are_ours(py, this)?)
-    }
-
     /// `locked()`: is there nothing, or has somebody come before?
     #[inline]
     fn is_locked(&self, py: Python<'_>) -> PyRes<bool> {
@@ -186,16 +187,56 @@ fn no_bound(py: Python<'_>) -> Raised {
 }
 
 impl Held for Semaphore {
-    const EXIT_NAME: &'static CStr = c"ferrio._ferrio.SemaphoreExitCoroutine";
-    const EXIT_POOL: u8 = 23;
+    const COROUTINES: [Kind; 3] = [
+        Kind::acquire(
+            c"ferrio._ferrio.SemaphoreAcquireCoroutine",
+            "Semaphore.acquire",
+            25,
+        ),
+        Kind::enter(c"ferrio._ferrio.SemaphoreEnterCoroutine", 24),
+        Kind::exit(c"ferrio._ferrio.SemaphoreExitCoroutine", 23),
+    ];
 
-    fn exit_slot() -> &'static TypeSlot {
-        static EXIT: TypeSlot = TypeSlot::new();
-        &EXIT
+    fn slots() -> &'static [TypeSlot; 3] {
+        static SLOTS: [TypeSlot; 3] = [const { TypeSlot::new() }; 3];
+        &SLOTS
     }
 
-    fn is_released_by_us(py: Python<'_>, this: &Own<Self>) -> PyRes<bool> {
-        Self::is_plain(py, this)
+    #[inline]
+    fn is_plain(py: Python<'_>, this: &Own<Self>) -> PyRes<bool> {
+        let hooks = if this.is_bounded.get() {
+            &BOUNDED_HOOKS
+        } else {
+            &HOOKS
+        };
+        Ok(this.odd_value.is_empty() && hooks.are_ours(py, this)?)
+    }
+
+    #[inline]
+    fn try_acquire(&self, py: Python<'_>) -> PyRes<bool> {
+        if self.is_locked(py)? {
+            return Ok(false);
+        }
+        self.change_value(-1);
+        Ok(true)
+    }
+
+    /// A unit that has come too late is given back.
+    fn waited(py: Python<'_>, this: &Own<Self>, waiting: &Waiting, outcome: Outcome) -> PyRes<()> {
+        let future = waiting.future.get();
+        let left = waiting.leave(py, &this.waiters);
+        let error = match exception::after_finally(py, outcome, left) {
+            Ok(_true) => return this.wake_as_many_as_may(py),
+            Err(error) => error.take(py),
+        };
+        let mut handed_on = Ok(());
+        if exception::matches(&error, cancelled_error_class(py)?) {
+            handed_on = future.map_or(Ok(()), |future| give_back(py, this, &future));
+        }
+        if cfg!(Py_3_13) && handed_on.is_ok() {
+            handed_on = this.wake_as_many_as_may(py);
+        }
+        exception::after_finally(py, Err(error), handed_on)
     }
 
     fn release(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
@@ -204,74 +245,6 @@ impl Held for Semaphore {
         } else {
             this.release_unbounded(py)
         }
-    }
-}
-
-/// `acquire()`.
-#[derive(Debug)]
-struct Method;
-
-/// `__aenter__()`.
-#[derive(Debug)]
-struct With;
-
-impl By for Method {
-    const TYPE_NAME: &'static CStr = c"ferrio._ferrio.SemaphoreAcquireCoroutine";
-    const NAME: &'static str = "acquire";
-    const QUALNAME: &'static str = "Semaphore.acquire";
-    const POOL: u8 = 25;
-
-    fn slot() -> &'static TypeSlot {
-        static SLOT: TypeSlot = TypeSlot::new();
-        &SLOT
-    }
-
-    fn result(py: Python<'_>) -> Option<Own> {
-        Some(futures::yes(py))
-    }
-}
-
-impl By for With {
-    const TYPE_NAME: &'static CStr = c"ferrio._ferrio.SemaphoreEnterCoroutine";
-    const NAME: &'static str = "__aenter__";
-    const QUALNAME: &'static str = "_ContextManagerMixin.__aenter__";
-    const POOL: u8 = 24;
-
-    fn slot() -> &'static TypeSlot {
-        static SLOT: TypeSlot = TypeSlot::new();
-        &SLOT
-    }
-
-    fn result(_py: Python<'_>) -> Option<Own> {
-        None
-    }
-}
-
-/// Start → done, or → in the line → done. However it ends, the place in the line is given up, and a unit that came too late.
-#[derive(Debug)]
-struct Acquire<B> {
-    semaphore: Slot<Semaphore>,
-    waiting: Waiting,
-    by: std::marker::PhantomData<B>,
-}
-
-impl<B: By> Acquire<B> {
-    /// He has waited: what came of it?
-    fn waited(&self, py: Python<'_>, semaphore: &Semaphore, outcome: Outcome) -> PyRes<()> {
-        let future = self.waiting.future.get();
-        let left = self.waiting.leave(py, &semaphore.waiters);
-        let error = match exception::after_finally(py, outcome, left) {
-            Ok(_true) => return semaphore.wake_as_many_as_may(py),
-            Err(error) => error.take(py),
-        };
-        let mut handed_on = Ok(());
-        if exception::matches(&error, cancelled_error_class(py)?) {
-            handed_on = future.map_or(Ok(()), |future| give_back(py, semaphore, &future));
-        }
-        if cfg!(Py_3_13) && handed_on.is_ok() {
-            handed_on = semaphore.wake_as_many_as_may(py);
-        }
-        exception::after_finally(py, Err(error), handed_on)
     }
 }
 
@@ -285,47 +258,6 @@ fn give_back(py: Python<'_>, semaphore: &Semaphore, future: &Own) -> PyRes<()> {
         return Ok(());
     }
     semaphore.wake_up_next(py).map(drop)
-}
-
-impl<B: By> Awaitable for Acquire<B> {
-    const TYPE_NAME: &'static CStr = B::TYPE_NAME;
-    const NAME: &'static str = B::NAME;
-    const QUALNAME: &'static str = B::QUALNAME;
-    const RECYCLED: Option<Recycled> = Some(Recycled::pool(B::POOL));
-
-    fn slot() -> &'static TypeSlot {
-        B::slot()
-    }
-
-    fn start(py: Python<'_>, this: &Own<Coroutine<Self>>) -> PyRes<Next> {
-        let Some(semaphore) = this.semaphore.get() else {
-            return Ok(Next::Return(None));
-        };
-        if !semaphore.is_locked(py)? {
-            semaphore.change_value(-1);
-            return Ok(Next::Return(B::result(py)));
-        }
-        let future = semaphore.bound.new_future(py, semaphore.as_any())?;
-        let joined = this.waiting.join(py, &semaphore.waiters, future);
-        joined.map(Next::Await)
-    }
-
-    fn resume(py: Python<'_>, this: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
-        if let Some(semaphore) = this.semaphore.take() {
-            this.waited(py, &semaphore, outcome)?;
-        }
-        Ok(Next::Return(B::result(py)))
-    }
-
-    fn traverse(&self, visit: &mut Visit) {
-        visit.slot(&self.semaphore);
-        visit.slot(&self.waiting.future);
-    }
-
-    fn clear(&self) {
-        self.semaphore.set(None);
-        self.waiting.future.set(None);
-    }
 }
 
 static INIT: Params<2> = Params {
@@ -371,18 +303,6 @@ fn init_bounded(py: Python<'_>, function: &Own<Function>, args: Args<'_>) -> PyR
     function.call_stock(py, args).map(drop)
 }
 
-fn acquire<B: By>(py: Python<'_>, function: &Own<Function>, this: &Own<Semaphore>) -> PyRes {
-    if !Semaphore::is_plain(py, this)? {
-        return function.call_stock_on(py, this);
-    }
-    let states = Acquire::<B> {
-        semaphore: Slot::new(Some(this.clone())),
-        waiting: Waiting::default(),
-        by: std::marker::PhantomData,
-    };
-    Ok(awaitable::new(py, states)?.into_any())
-}
-
 fn release(py: Python<'_>, function: &Own<Function>, this: &Own<Semaphore>) -> PyRes {
     if this.is_bounded.get() || !Semaphore::is_plain(py, this)? {
         return function.call_stock_on(py, this);
@@ -408,20 +328,8 @@ fn locked(py: Python<'_>, function: &Own<Function>, this: &Own<Semaphore>) -> Py
 
 fn properties() -> Vec<Property<Semaphore>> {
     vec![
-        Property::get(c"_loop", |_, this: &Own<Semaphore>| this.bound.show()).set(
-            |_, this: &Own<Semaphore>, value: Option<&Own>| {
-                this.bound.0.set(value.cloned());
-                Ok(())
-            },
-        ),
-        Property::get(c"_waiters", |py, this: &Own<Semaphore>| {
-            this.waiters.show(py)
-        })
-        .set(|py, this: &Own<Semaphore>, value: Option<&Own>| {
-            this.waiters
-                .set(&value.cloned().unwrap_or_else(|| Own::none(py)));
-            Ok(())
-        }),
+        bound::property(),
+        waiters::property(),
         Property::get(c"_value", |py, this: &Own<Semaphore>| this.show_value(py)).set(
             |py, this: &Own<Semaphore>, value: Option<&Own>| {
                 this.set_value(&value.cloned().unwrap_or_else(|| Own::none(py)));
@@ -442,9 +350,7 @@ fn properties() -> Vec<Property<Semaphore>> {
 
 /// Makes the types.
 pub(super) fn make_types(py: Python<'_>) -> PyRes<Vec<(&'static str, Own)>> {
-    awaitable::make_type::<Acquire<Method>>(py)?;
-    awaitable::make_type::<Acquire<With>>(py)?;
-    awaitable::make_type::<held::Exit<Semaphore>>(py)?;
+    held::make_types::<Semaphore>(py)?;
     let class = TypeBuilder::<Semaphore>::new()
         .methods(state::methods())
         .properties(properties())
@@ -453,18 +359,14 @@ pub(super) fn make_types(py: Python<'_>) -> PyRes<Vec<(&'static str, Own)>> {
     let face = Face::new(py, class, "asyncio.locks", "Semaphore")?;
     face.args(py, "__init__", init)?;
     face.method(py, "locked", locked)?;
-    face.method(py, "acquire", acquire::<Method>)?;
+    held::put_methods::<Semaphore>(py, &face)?;
     face.method(py, "release", release)?;
-    face.method(py, "__aenter__", acquire::<With>)?;
-    face.args(py, "__aexit__", held::exit::<Semaphore>)?;
     face.method(
         py,
         "_wake_up_next",
         |py, function, this: &Own<Semaphore>| function.call_stock_on(py, this),
     )?;
-    face.method(py, "_get_loop", |py, _, this: &Own<Semaphore>| {
-        this.bound.get_loop(py, this.as_any())
-    })?;
+    face.method(py, "_get_loop", bound::get_loop::<Semaphore>)?;
     let bounded = Face::derived(py, &face.class, "asyncio.locks", "BoundedSemaphore")?;
     bounded.args(py, "__init__", init_bounded)?;
     bounded.method(py, "release", release_bounded)?;

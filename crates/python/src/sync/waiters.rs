@@ -7,8 +7,9 @@ use ferrio_core::line::{Line, Ticket};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::bound::LoopBound;
 use super::futures;
-use crate::ffi::{GuardedCell, Immortal, Own, PyRes, Visit, call};
+use crate::ffi::{GuardedCell, Immortal, Own, Property, PyRes, Visit, call};
 use crate::future::Future;
 use crate::names;
 
@@ -224,14 +225,12 @@ impl Waiters {
 
     /// What Python sees: None, or the deque that is the line from now on.
     pub(super) fn show(&self, py: Python<'_>) -> PyRes<Option<Own>> {
-        static DEQUE: Immortal = Immortal::empty();
         match self.look(false, |_| true) {
             Seen::Native(false) => return Ok(None),
             Seen::Deque(deque) => return Ok(Some(deque)),
             Seen::Native(true) => {}
         }
-        let import = || Ok(Own::from(py.import("collections")?.getattr("deque")?));
-        let deque = call::call0(py, DEQUE.get_or_init(py, import)?)?;
+        let deque = new_deque(py)?;
         // Making it may have run anything; from here to the exchange nothing does.
         let shown = State::Shown(deque.clone(), true);
         match self.0.with(|state| std::mem::replace(state, shown)) {
@@ -266,6 +265,28 @@ impl Waiters {
             State::Shown(deque, _) => visit.own(deque),
         });
     }
+}
+
+/// What has one line, `_waiters`.
+pub(super) trait Waited: LoopBound {
+    fn waiters(&self) -> &Waiters;
+}
+
+/// `_waiters`.
+pub(super) fn property<T: Waited>() -> Property<T> {
+    Property::get(c"_waiters", |py, this: &Own<T>| this.waiters().show(py)).set(
+        |py, this: &Own<T>, value: Option<&Own>| {
+            let value = value.cloned().unwrap_or_else(|| Own::none(py));
+            this.waiters().set(&value);
+            Ok(())
+        },
+    )
+}
+
+/// `collections.deque()`.
+pub(super) fn new_deque(py: Python<'_>) -> PyRes {
+    static DEQUE: Immortal = Immortal::empty();
+    call::call0(py, DEQUE.import(py, "collections", "deque")?)
 }
 
 /// Have all been cancelled, as far as futures of ours can tell?

@@ -5,7 +5,9 @@ use std::cell::Cell;
 use ferrio_core::line::Ticket;
 use pyo3::prelude::*;
 
+use super::bound::LoopBound;
 use super::waiters::Waiters;
+use crate::awaitable::Next;
 use crate::ffi::{Own, PyRes, Slot};
 
 /// What a coroutine remembers of its place in a line.
@@ -22,6 +24,18 @@ impl Waiting {
         self.future.set(Some(future.clone()));
         self.ticket.set(line.join(py, &future)?);
         Ok(future)
+    }
+
+    /// Waits in a line of `owner`, with a new future.
+    #[inline]
+    pub(super) fn wait_in<T: LoopBound>(
+        &self,
+        py: Python<'_>,
+        owner: &Own<T>,
+        line: &Waiters,
+    ) -> PyRes<Next> {
+        let future = owner.binding().new_future(py, owner.as_any())?;
+        self.join(py, line, future).map(Next::Await)
     }
 
     /// Leaves the line, if the place in it has not been taken away meanwhile.

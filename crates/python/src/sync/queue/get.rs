@@ -5,7 +5,6 @@ use pyo3::prelude::*;
 use super::{Queue, shut_down};
 use crate::awaitable::{Awaitable, Coroutine, Next, Outcome};
 use crate::ffi::{Own, PyRes, Recycled, Slot, TypeSlot, Visit, exception};
-use crate::sync::futures;
 use crate::sync::waiting::Waiting;
 
 /// Start → done, or → waits → looks again.
@@ -32,24 +31,7 @@ impl Get {
         if queue.is_shut_down.get() {
             return Err(shut_down(py));
         }
-        let future = queue.bound.new_future(py, queue.as_any())?;
-        self.waiting
-            .join(py, &queue.getters, future)
-            .map(Next::Await)
-    }
-
-    /// `except:`: gives the place up, and the wake-up on to the next where there has been one that is still good.
-    #[cold]
-    fn give_up(&self, py: Python<'_>, queue: &Own<Queue>) -> PyRes<()> {
-        let Some(getter) = self.waiting.future.get() else {
-            return Ok(());
-        };
-        futures::cancel(py, &getter)?;
-        self.waiting.leave(py, &queue.getters)?;
-        if !Queue::is_empty(py, queue)? && !futures::is_cancelled(py, &getter)? {
-            Queue::wake_next(py, &queue.getters)?;
-        }
-        Ok(())
+        self.waiting.wait_in(py, queue, &queue.getters)
     }
 }
 
@@ -78,7 +60,8 @@ impl Awaitable for Get {
         match outcome {
             Ok(_none) => this.look(py, &queue),
             Err(error) => {
-                let given_up = this.give_up(py, &queue);
+                let given_up =
+                    Queue::give_up(py, &queue, &this.waiting, &queue.getters, Queue::is_empty);
                 exception::after_finally(py, Err(error), given_up)
             }
         }

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use super::Kind;
 use crate::ffi::{GuardedCell, Immortal, Name, Own, PyRes, Raised, Visit, call};
 use crate::names;
+use crate::sync::waiters::new_deque;
 
 #[derive(Debug)]
 enum State {
@@ -108,7 +109,11 @@ impl Items {
             return self.put(py, kind, item);
         };
         match kind {
-            Kind::Heap => call::call(py, heapq(py, &HEAPPUSH, "heappush")?, &[object, item])?,
+            Kind::Heap => call::call(
+                py,
+                HEAPPUSH.import(py, "heapq", "heappush")?,
+                &[object, item],
+            )?,
             Kind::Fifo if self.is_unseen(py, &object)? => {
                 drop(object);
                 self.begin(py, kind);
@@ -136,7 +141,7 @@ impl Items {
             Seen::Unset => return Err(missing(py, owner)),
         };
         let pop: &'static Name = match kind {
-            Kind::Heap => return call::call1(py, heapq(py, &HEAPPOP, "heappop")?, &object),
+            Kind::Heap => return call::call1(py, HEAPPOP.import(py, "heapq", "heappop")?, &object),
             Kind::Fifo => &names::POPLEFT,
             Kind::Lifo => &names::POP,
         };
@@ -145,14 +150,12 @@ impl Items {
 
     /// `_queue`: from now on the object that is shown has the items.
     pub(super) fn show(&self, py: Python<'_>) -> PyRes<Option<Own>> {
-        static DEQUE: Immortal = Immortal::empty();
         match self.see(|_| ()) {
             Seen::Unset => return Ok(None),
             Seen::Shown(object) => return Ok(Some(object)),
             Seen::Native(()) => {}
         }
-        let import = || Ok(Own::from(py.import("collections")?.getattr("deque")?));
-        let deque = call::call0(py, DEQUE.get_or_init(py, import)?)?;
+        let deque = new_deque(py)?;
         // Making it may have run anything; from here to the exchange nothing does.
         let shown = State::Shown(deque.clone(), true);
         match self.0.with(|state| std::mem::replace(state, shown)) {
@@ -181,10 +184,6 @@ impl Items {
             State::Shown(object, _) => visit.own(object),
         });
     }
-}
-
-fn heapq(py: Python<'_>, cell: &'static Immortal, name: &str) -> PyRes<&'static Own> {
-    cell.get_or_init(py, || Ok(Own::from(py.import("heapq")?.getattr(name)?)))
 }
 
 /// As for every attribute that is not there.

@@ -20,12 +20,13 @@ use std::ffi::CStr;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::bound::Bound;
+use super::bound::{Bound, LoopBound};
 use super::event::Event;
 use super::futures;
 use super::hooks::{Hooks, Replaced};
 use super::state::Stateful;
 use super::waiters::Waiters;
+use super::waiting::Waiting;
 use crate::ffi::{
     Class, Immortal, Own, PyRes, Raised, Slot, TypeSlot, Visit, WithDict, call, exception,
 };
@@ -140,6 +141,12 @@ impl Class for Queue {
     }
 }
 
+impl LoopBound for Queue {
+    fn binding(&self) -> &Bound {
+        &self.bound
+    }
+}
+
 impl Stateful for Queue {
     const ATTRIBUTES: &'static [&'static str] = &[
         "_maxsize",
@@ -152,16 +159,11 @@ impl Stateful for Queue {
     ];
 }
 
-fn asyncio_queues(py: Python<'_>, cell: &'static Immortal, name: &str) -> PyRes<&'static Own> {
-    cell.get_or_init(py, || {
-        Ok(Own::from(py.import("asyncio.queues")?.getattr(name)?))
-    })
-}
-
 /// Raises one of the exceptions of the stdlib's module.
 #[cold]
 fn raise(py: Python<'_>, cell: &'static Immortal, name: &str) -> Raised {
-    match asyncio_queues(py, cell, name).and_then(|class| call::call0(py, class)) {
+    let class = cell.import(py, "asyncio.queues", name);
+    match class.and_then(|class| call::call0(py, class)) {
         Ok(error) => exception::restore(py, error),
         Err(raised) => raised,
     }
@@ -258,6 +260,27 @@ impl Queue {
         Ok(())
     }
 
+    /// `except:` of `get()` and `put()`: gives the place in the line up, and the wake-up on to the next where there has been one that
+    /// is still good.
+    #[cold]
+    fn give_up(
+        py: Python<'_>,
+        this: &Own<Self>,
+        waiting: &Waiting,
+        line: &Waiters,
+        is_vain: fn(Python<'_>, &Own<Self>) -> PyRes<bool>,
+    ) -> PyRes<()> {
+        let Some(future) = waiting.future.get() else {
+            return Ok(());
+        };
+        futures::cancel(py, &future)?;
+        waiting.leave(py, line)?;
+        if !is_vain(py, this)? && !futures::is_cancelled(py, &future)? {
+            Self::wake_next(py, line)?;
+        }
+        Ok(())
+    }
+
     /// `task_done()`. Errors: `ValueError`.
     fn task_done(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         let left = this.unfinished.get() - 1;
@@ -288,8 +311,7 @@ impl Queue {
         if let Some(event) = this.finished.get() {
             return Ok(event);
         }
-        let import = || Ok(Own::from(py.import("ferrio._sync")?.getattr("Event")?));
-        let event = call::call0(py, EVENT.get_or_init(py, import)?)?;
+        let event = call::call0(py, EVENT.import(py, "ferrio._sync", "Event")?)?;
         if this.is_finished.get() {
             set_event(py, &event, true)?;
         }

@@ -12,6 +12,7 @@ use crate::ffi::{
     Args, Class, Function, Immortal, Own, Params, Property, PyRes, Raised, Slot, TypeBuilder, call,
 };
 use crate::names;
+use crate::sync::bound;
 use crate::sync::face::Face;
 use crate::sync::state;
 use crate::sync::waiters::Waiters;
@@ -191,12 +192,7 @@ fn line(name: &'static std::ffi::CStr, getters: bool) -> Property<Queue> {
 
 fn properties() -> Vec<Property<Queue>> {
     let mut properties = vec![
-        Property::get(c"_loop", |_, this: &Own<Queue>| this.bound.show()).set(
-            |_, this: &Own<Queue>, value: Option<&Own>| {
-                this.bound.0.set(value.cloned());
-                Ok(())
-            },
-        ),
+        bound::property(),
         Property::get(c"_maxsize", |_, this: &Own<Queue>| this.maxsize.get()).set(
             |py, this: &Own<Queue>, value: Option<&Own>| {
                 set_maxsize(this, &value.cloned().unwrap_or_else(|| Own::none(py)));
@@ -278,9 +274,7 @@ fn make_queue(py: Python<'_>) -> PyRes {
         Queue::task_done(py, this)
     })?;
     face.method(py, "join", join)?;
-    face.method(py, "_get_loop", |py, _, this: &Own<Queue>| {
-        this.bound.get_loop(py, this.as_any())
-    })?;
+    face.method(py, "_get_loop", bound::get_loop::<Queue>)?;
     Ok(face.class)
 }
 
