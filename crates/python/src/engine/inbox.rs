@@ -95,18 +95,15 @@ impl Inbox {
     /// Puts a call in and wakes the loop if it sleeps; gives it back where the loop is closed.
     pub fn post_call(&self, call: SendOwn<Handle>) -> Result<(), SendOwn<Handle>> {
         let mut letters = self.lock();
-        if letters.waker.is_none() {
+        let Some(waker) = &letters.waker else {
             return Err(call);
-        }
+        };
+        // Who posts the first wakes the loop: it takes all there are.
+        let waker = letters.calls.is_empty().then(|| Arc::clone(waker));
         letters.calls.push(call);
-        // Who has posted the first wakes the loop: it takes all there are.
-        if letters.calls.len() > 1 {
-            return Ok(());
-        }
-        self.gate.switch(Gate::CALLS, true);
-        let waker = letters.waker.clone();
-        drop(letters);
         if let Some(waker) = waker {
+            self.gate.switch(Gate::CALLS, true);
+            drop(letters);
             waker.wake();
         }
         Ok(())
