@@ -14,18 +14,12 @@ import os
 import subprocess
 import sys
 import textwrap
-import types
 
 import pytest
+from flavours import FLAVOURS
 
 # No test is judged by how long it takes; this only turns a hang into a traceback and a red run.
 WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "180"))
-
-# Without ferrio the run fails here with its ImportError: half a comparison must not look like a
-# whole one.
-ONLY_STOCK = os.environ.get("FERRIO_ONLY_STOCK") == "1"
-if not ONLY_STOCK:
-    import ferrio
 
 _SCRIPT_HEAD = """\
 import faulthandler
@@ -61,24 +55,7 @@ def pytest_runtest_setup(item):
             pytest.skip("says what a loop does that is not in debug mode")
 
 
-def _flavours():
-    stock = types.SimpleNamespace(
-        name="asyncio",
-        new_event_loop=asyncio.new_event_loop,
-        Future=asyncio.Future,
-        Task=asyncio.Task,
-    )
-    yield stock
-    if not ONLY_STOCK:
-        yield types.SimpleNamespace(
-            name="ferrio",
-            new_event_loop=ferrio.new_event_loop,
-            Future=ferrio.Future,
-            Task=ferrio.Task,
-        )
-
-
-@pytest.fixture(params=_flavours(), ids=lambda flavour: flavour.name)
+@pytest.fixture(params=FLAVOURS, ids=lambda flavour: flavour.name)
 def flavour(request):
     """The implementation under test: name, new_event_loop, Future, Task."""
     return request.param
@@ -184,7 +161,7 @@ def _open_fds():
 
 def _warm_up():
     """Descriptors that live as long as the process are opened before the first count."""
-    for flavour in _flavours():
+    for flavour in FLAVOURS:
         loop = flavour.new_event_loop()
         loop.run_until_complete(asyncio.sleep(0))
         loop.close()
