@@ -26,6 +26,7 @@ else:
 
 __all__ = ["__version__", "Loop", "Future", "Task", "TaskGroup", "Timeout"]
 __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
+__all__ += ["StreamReader", "StreamWriter", "StreamReaderProtocol", "_STREAM_METHODS", "_set_stream_classes"]
 # In the place of asyncio's, with its signatures.
 __all__ += ["gather", "shield", "sleep", "timeout", "timeout_at", "wait"]
 if sys.version_info >= (3, 12):
@@ -295,6 +296,64 @@ class _Queue(asyncio.Queue[_T]): ...
 class _PriorityQueue(_Queue[_T], asyncio.PriorityQueue[_T]): ...  # type: ignore[type-var]
 class _LifoQueue(_Queue[_T], asyncio.LifoQueue[_T]): ...
 
+# Native bases: `ferrio.StreamReader` and the others derive from them and from asyncio's classes.
+@disjoint_base
+class StreamReader:
+    def __init__(self, limit: int = 65536, loop: asyncio.AbstractEventLoop | None = None) -> None: ...
+    def _take_buffered(self) -> bytes: ...
+    _buffer: bytearray
+    _limit: int
+    _loop: asyncio.AbstractEventLoop
+    _eof: bool
+    _waiter: asyncio.Future[None] | None
+    _exception: BaseException | None
+    _transport: asyncio.Transport | None
+    _paused: bool
+    _source_traceback: Any
+
+@disjoint_base
+class StreamWriter:
+    def __init__(
+        self,
+        transport: asyncio.WriteTransport,
+        protocol: asyncio.BaseProtocol,
+        reader: asyncio.StreamReader | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None: ...
+    _transport: asyncio.WriteTransport
+    _protocol: asyncio.BaseProtocol
+    _reader: asyncio.StreamReader | None
+    _loop: asyncio.AbstractEventLoop
+    _complete_fut: asyncio.Future[None]
+
+@disjoint_base
+class StreamReaderProtocol:
+    def __init__(
+        self,
+        stream_reader: asyncio.StreamReader | None,
+        client_connected_cb: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None: ...
+    _loop: asyncio.AbstractEventLoop
+    _paused: bool
+    _connection_lost: bool
+    _drain_waiters: Any
+    _stream_reader_wr: Any
+    _source_traceback: Any
+    _strong_reader: asyncio.StreamReader | None
+    _reject_connection: bool
+    _task: asyncio.Task[None] | None
+    _transport: asyncio.BaseTransport | None
+    _stream_writer: asyncio.StreamWriter | None
+    _client_connected_cb: Callable[..., Any] | None
+    _over_ssl: bool
+    _closed: asyncio.Future[None]
+
+_STREAM_METHODS: dict[str, dict[str, Callable[..., Any]]]
+
+def _set_stream_classes(
+    reader: type[asyncio.StreamReader], writer: type[asyncio.StreamWriter], protocol: type[asyncio.StreamReaderProtocol]
+) -> None: ...
 def _track_coroutine_origins(enabled: bool) -> None: ...
 def _print_uncaught(exception: BaseException) -> None: ...
 def _die_of_interrupt_at_exit() -> None: ...

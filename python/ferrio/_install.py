@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 
-from . import _ferrio, _sync
+from . import _ferrio, _streams, _sync
 from ._imports import unwatch, watch
 from ._loop import new_event_loop
 from ._nest_asyncio import unwatch_nest_asyncio, watch_nest_asyncio
@@ -31,6 +31,7 @@ NATIVE: dict[str, object] = {
     },
 }
 NATIVE.update((name, getattr(_sync, name)) for name in _sync.__all__)
+NATIVE.update(_streams.NATIVE)
 
 #: The module whose function starts the children of multiprocessing that are not forked.
 _STARTS_CHILDREN = "multiprocessing.util"

@@ -8,6 +8,8 @@ import functools
 import ssl
 from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState, _SSLProtocolTransport
 
+from . import _ferrio
+
 
 class TlsProtocol(SSLProtocol):
     """asyncio's, with what `asyncio.Protocol` promises where asyncio's own falls short of it:
@@ -226,6 +228,10 @@ def _hand_over_what_was_read(protocol, tls):
     Only on the server's side: what a client has read before is not part of the handshake.
     """
     reader = getattr(protocol, "_stream_reader", None) if isinstance(protocol, asyncio.StreamReaderProtocol) else None
+    if getattr(type(reader), "_buffer", None) is _ferrio.StreamReader._buffer:
+        # To look at `_buffer` would make a bytearray of it, for good.
+        tls._incoming.write(reader._take_buffered())
+        return
     buffer = getattr(reader, "_buffer", None)
     if buffer:
         tls._incoming.write(buffer)

@@ -7,8 +7,10 @@ The work is done in parts; a sample is taken after each. The first part fills ca
 """
 
 import asyncio
+import contextlib
 import gc
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -360,6 +362,98 @@ async def stream_messages(loop, count):
     await writer.wait_closed()
     server.close()
     await server.wait_closed()
+
+
+@workload(100_000)
+async def stream_lines(loop, count):
+    """Many at a time, by every way to read; some calls are cancelled while they wait."""
+
+    async def echo(reader, writer):
+        while data := await reader.read(10_000):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    for number in range(count // 10):
+        waiting = asyncio.create_task(reader.readuntil(b"\n"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        line = b"%d\n" % number
+        writer.write(line * 10)
+        await writer.drain()
+        assert await reader.readexactly(len(line)) == line
+        assert await reader.readuntil(line) == line
+        for _ in range(8):
+            assert await reader.readline() == line
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+
+
+@workload(20_000)
+async def stream_megabytes(loop, count):
+    """A megabyte for each hundred of the count, read in every size, the reader now and then full."""
+
+    async def send(reader, writer):
+        for _ in range(count // 100):
+            writer.write(bytes(1_000_000))
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(send, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    left = count // 100 * 1_000_000
+    for size in itertools.cycle([1, 1000, 60_000, 200_000]):
+        left -= len(await reader.readexactly(min(left, size)))
+        if not left:
+            break
+        left -= len(await reader.read(size))
+        await asyncio.sleep(0)
+        if not left:
+            break
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+    await server.wait_closed()
+
+
+@workload(20_000)
+async def stream_connections(loop, count):
+    """Opened, used and closed with a reset, so that no port waits in TIME_WAIT."""
+    import socket
+    import struct
+
+    async def answer(reader, writer):
+        writer.write(await reader.readline())
+        with contextlib.suppress(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        with contextlib.suppress(ConnectionResetError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=100)
+    address = server.sockets[0].getsockname()
+
+    async def client(turns):
+        for _ in range(turns):
+            reader, writer = await asyncio.open_connection(*address)
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.write(b"line\n")
+            assert await reader.readline() == b"line\n"
+            writer.close()
+            await writer.wait_closed()
+
+    await asyncio.gather(*(client(max(1, count // 20)) for _ in range(20)))
+    server.close()
+    await server.wait_closed()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.001)
 
 
 class Counting(asyncio.Protocol):

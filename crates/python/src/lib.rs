@@ -18,6 +18,7 @@ mod names;
 mod shield;
 mod sleep;
 mod sock;
+mod streams;
 mod sync;
 mod task;
 mod taskgroup;
@@ -27,7 +28,7 @@ mod wait;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyType};
 
 use crate::ffi::{Class, Own, PyRes, runtime};
 
@@ -51,6 +52,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for (name, class) in sync::make_types(module.py())? {
         module.add(name, class.bound(module.py()))?;
     }
+    add_streams(module)?;
     module.add_function(wrap_pyfunction!(_track_coroutine_origins, module)?)?;
     if cfg!(Py_3_14) {
         module.add_function(wrap_pyfunction!(future_add_to_awaited_by, module)?)?;
@@ -80,7 +82,36 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     transport::udp::make_types(py)?;
     transport::process::make_types(py)?;
     sock::make_types(py)?;
+    streams::make_types(py)?;
     event_loop::make_types(py)
+}
+
+/// The native halves of the stream classes; `ferrio/_streams.py` puts them together with the stdlib's.
+fn add_streams(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    add::<streams::StreamReader>(module, "StreamReader")?;
+    add::<streams::StreamWriter>(module, "StreamWriter")?;
+    add::<streams::StreamReaderProtocol>(module, "StreamReaderProtocol")?;
+    let all = PyDict::new(py);
+    for (class, methods) in streams::methods(py)? {
+        let of_class = PyDict::new(py);
+        for (name, function) in methods {
+            of_class.set_item(name, function.as_any().bound(py))?;
+        }
+        all.set_item(class, of_class)?;
+    }
+    module.add("_STREAM_METHODS", all)?;
+    module.add_function(wrap_pyfunction!(_set_stream_classes, module)?)
+}
+
+/// Tells which Python classes show the native stream classes.
+#[pyfunction]
+fn _set_stream_classes(
+    reader: Bound<'_, PyAny>,
+    writer: Bound<'_, PyAny>,
+    protocol: Bound<'_, PyAny>,
+) {
+    streams::set_faces(Own::from(reader), Own::from(writer), Own::from(protocol));
 }
 
 /// Records that `waiter` awaits `fut`, for `asyncio.capture_call_graph`; a part of asyncio since CPython 3.14.

@@ -136,6 +136,9 @@ def program(main, *kinds):
     logger = logging.getLogger("asyncio")
     logger.addHandler(_Errors(logging.ERROR))
     logger.propagate = False
+    if sys.argv[1] != "asyncio":
+        # With all that the module has in asyncio's place.
+        importlib.import_module(sys.argv[1]).install()
     # Descriptors that live as long as the process are opened before the first count.
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(asyncio.sleep(0))

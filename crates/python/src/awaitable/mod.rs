@@ -61,7 +61,7 @@ pub trait Awaitable: Sized + 'static {
     const TYPE_NAME: &'static CStr;
     /// `__name__`: that of the stdlib's `async def`.
     const NAME: &'static str;
-    /// `__qualname__`, where it differs.
+    /// `__qualname__`: for methods with their class.
     const QUALNAME: &'static str = Self::NAME;
     /// A pool for the memory of dead ones, where they come and go by the million.
     const RECYCLED: Option<Recycled> = None;

@@ -19,6 +19,46 @@ pub fn new_bytes(py: Python<'_>, data: &[u8]) -> PyRes {
     }
 }
 
+/// A new `bytes` object of `length` bytes, put together from pieces that have as many.
+#[inline]
+pub fn join_bytes<'a>(
+    py: Python<'_>,
+    length: usize,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> PyRes {
+    // SAFETY: the object is new and has room for `length` bytes; no piece is written beyond that, and nobody sees it before.
+    unsafe {
+        let object = ffi::PyBytes_FromStringAndSize(std::ptr::null(), length as ffi::Py_ssize_t);
+        let object = Own::<Any>::from_owned_ptr(py, object)?;
+        let place = ffi::PyBytes_AS_STRING(object.as_ptr()) as *mut u8;
+        let mut filled = 0;
+        for piece in pieces {
+            assert!(
+                piece.len() <= length - filled,
+                "pieces longer than announced"
+            );
+            std::ptr::copy_nonoverlapping(piece.as_ptr(), place.add(filled), piece.len());
+            filled += piece.len();
+        }
+        assert!(filled == length, "pieces shorter than announced");
+        Ok(object)
+    }
+}
+
+/// The bytes of an exact `bytes` object.
+#[inline]
+pub fn exact_bytes(object: &Own) -> Option<&[u8]> {
+    // SAFETY: the type is compared; an exact bytes object never moves or changes while it is referenced.
+    unsafe {
+        if ffi::PyBytes_CheckExact(object.as_ptr()) == 0 {
+            return None;
+        }
+        let data = ffi::PyBytes_AS_STRING(object.as_ptr()).cast::<u8>();
+        let length = ffi::Py_SIZE(object.as_ptr()) as usize;
+        Some(std::slice::from_raw_parts(data, length))
+    }
+}
+
 /// Bytes that wait to be written: an exact `bytes` object is kept (it cannot change), anything else is copied at once.
 #[derive(Debug)]
 pub enum Payload {
@@ -37,6 +77,15 @@ impl Payload {
         }
         let view = View::readable(py, data)?;
         Ok(Self::Copied(view.as_slice().to_vec()))
+    }
+
+    /// As a `bytes` object.
+    #[inline]
+    pub fn into_bytes(self, py: Python<'_>) -> PyRes {
+        match self {
+            Self::Bytes(object) => Ok(object),
+            Self::Copied(data) => new_bytes(py, &data),
+        }
     }
 }
 

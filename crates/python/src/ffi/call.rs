@@ -206,17 +206,30 @@ pub fn number(object: &Own) -> Option<f64> {
 /// The value of an exact `int` that fits.
 #[inline]
 pub fn small_int(object: &Own) -> Option<i64> {
-    // SAFETY: the type is compared before the value is read; an int that does not fit leaves an error, which is cleared.
+    // SAFETY: the type is compared before the value is read; one that does not fit says so without an error.
     unsafe {
         if ffi::PyLong_CheckExact(object.as_ptr()) == 0 {
             return None;
         }
-        let number = ffi::PyLong_AsLongLong(object.as_ptr());
-        if number == -1 && !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        Some(number)
+        let mut overflow = 0;
+        let value = ffi::PyLong_AsLongLongAndOverflow(object.as_ptr(), &raw mut overflow);
+        (overflow == 0).then_some(value)
+    }
+}
+
+/// `callable(first, *args, **kwargs)`: a method found in a class, for its object; off the hot path.
+pub fn with_self(py: Python<'_>, callable: &Own, first: &Own, args: super::Args<'_>) -> PyRes {
+    let kwargs = pyo3::types::PyDict::new(py);
+    for (name, value) in args.keywords() {
+        kwargs.set_item(name.bound(py), value.bound(py))?;
+    }
+    let mut items = vec![first.clone()];
+    items.extend_from_slice(args.positional());
+    let items = Own::tuple(py, &items)?;
+    // SAFETY: a live callable, tuple and dict.
+    unsafe {
+        let result = ffi::PyObject_Call(callable.as_ptr(), items.as_ptr(), kwargs.as_ptr());
+        Own::from_owned_ptr(py, result)
     }
 }
 

@@ -1,17 +1,36 @@
 //! The protocol side of a transport.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 
 use crate::ffi::{Immortal, Own, PyRes, Slot, Visit, call};
 use crate::names;
 
+/// How bytes reach a protocol of ours without a call of Python; told by the room above that has one.
+#[derive(Debug)]
+pub struct Direct {
+    /// Is it such a protocol?
+    pub serves: fn(&Own) -> bool,
+    /// `data_received` with bytes that stay where they are for the call only; false where the method must be called.
+    pub received: fn(Python<'_>, &Own, &[u8]) -> PyRes<bool>,
+}
+
+static DIRECT: OnceLock<Direct> = OnceLock::new();
+
+/// Registers it.
+pub fn set_direct(direct: Direct) {
+    // A second import of the module registers the same functions.
+    let _ = DIRECT.set(direct);
+}
+
 /// A protocol. Its methods are looked up at every call, as asyncio does: some protocols replace their own `data_received`.
 #[derive(Debug, Default)]
 pub struct Protocol {
     object: Slot,
     buffered: Cell<bool>,
+    direct: Cell<bool>,
 }
 
 fn is_buffered(py: Python<'_>, protocol: &Own) -> PyRes<bool> {
@@ -31,7 +50,9 @@ fn is_buffered(py: Python<'_>, protocol: &Own) -> PyRes<bool> {
 impl Protocol {
     /// Puts a protocol in place. Methods it lacks are missed when they are needed, as in asyncio.
     pub fn set(&self, py: Python<'_>, protocol: &Own) -> PyRes<()> {
-        self.buffered.set(is_buffered(py, protocol)?);
+        let direct = DIRECT.get().is_some_and(|direct| (direct.serves)(protocol));
+        self.direct.set(direct);
+        self.buffered.set(!direct && is_buffered(py, protocol)?);
         self.object.set(Some(protocol.clone()));
         Ok(())
     }
@@ -55,6 +76,18 @@ impl Protocol {
     #[inline]
     pub fn is_buffered(&self) -> bool {
         self.buffered.get()
+    }
+
+    /// Hands it bytes where that needs no call of Python; false where `data_received` must be called.
+    #[inline]
+    pub fn received(&self, py: Python<'_>, bytes: &[u8]) -> PyRes<bool> {
+        if !self.direct.get() {
+            return Ok(false);
+        }
+        match (DIRECT.get(), self.object.get()) {
+            (Some(direct), Some(protocol)) => (direct.received)(py, &protocol, bytes),
+            _ => Ok(false),
+        }
     }
 
     /// `data_received(data)`.

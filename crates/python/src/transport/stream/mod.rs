@@ -38,7 +38,7 @@ use crate::future::Future;
 use crate::names;
 
 pub use python::make_types;
-pub use write::flush;
+pub use write::{flush, write};
 
 /// A stream connection. `Start` → reading and writing → `connection_lost`, once.
 pub struct StreamTransport {
@@ -242,6 +242,24 @@ impl StreamTransport {
         }
     }
 
+    /// `is_closing()`.
+    #[inline]
+    pub fn is_closing(&self) -> bool {
+        self.conn.get().is_closing()
+    }
+
+    /// `pause_reading()` by somebody who will soon resume: the kernel is told only if there are bytes before that.
+    #[inline]
+    pub fn pause_lazily(&self) {
+        let _the_next_event_sees_to_it = self.change(Conn::pause);
+    }
+
+    /// `resume_reading()`.
+    pub fn resume(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        let _interest_follows = this.change(Conn::resume);
+        Self::update_interest(py, this)
+    }
+
     /// Runs a protocol callback in the transport's context.
     #[inline]
     fn in_context<R>(&self, py: Python<'_>, f: impl FnOnce() -> PyRes<R>) -> PyRes<R> {
@@ -279,8 +297,13 @@ pub fn ready(
     readable: bool,
     writable: bool,
 ) -> PyRes<()> {
-    if readable && this.conn.get().wants_bytes() {
-        read::ready(py, this)?;
+    if readable {
+        if this.conn.get().wants_bytes() {
+            read::ready(py, this)?;
+        } else {
+            // Paused lazily: now it costs to be told.
+            StreamTransport::update_interest(py, this)?;
+        }
     }
     if writable && this.outgoing.is_blocked() {
         write::unblocked(py, this)?;

@@ -51,11 +51,6 @@ fn pause_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     StreamTransport::update_interest(py, this)
 }
 
-fn resume_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    let _interest_follows = this.change(Conn::resume);
-    StreamTransport::update_interest(py, this)
-}
-
 fn set_protocol(py: Python<'_>, this: &Own<StreamTransport>, protocol: &Own) -> PyRes<()> {
     this.protocol.set(py, protocol)
 }
@@ -186,7 +181,7 @@ fn living() -> Vec<Method<StreamTransport>> {
         Method::noargs(
             c"resume_reading",
             c"resume_reading($self, /)\n--\n\nRead again. Idempotent.",
-            resume_reading,
+            StreamTransport::resume,
         ),
         Method::noargs(
             c"get_protocol",

@@ -31,15 +31,24 @@ fn as_bytes(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let received = net::recv(this.fd.get(), &mut room);
     let data = match &received {
         Ok(0) | Err(_) => None,
-        Ok(length) => Some(buffer::new_bytes(py, &room[..*length])),
+        Ok(length) => {
+            let bytes = &room[..*length];
+            Some(match this.protocol.received(py, bytes) {
+                Ok(false) => buffer::new_bytes(py, bytes).map(Some),
+                done => done.map(|_received| None),
+            })
+        }
     };
     engine.return_receive_buffer(room);
     match (received, data) {
         (Err(error), _) => failed(py, this, &error),
         (Ok(_), None) => end_of_stream(py, this),
+        (Ok(_), Some(Ok(None))) => Ok(()),
         (Ok(_), Some(data)) => {
-            let data = data?;
-            let done = this.in_context(py, || this.protocol.data_received(py, &data));
+            let done = data.and_then(|data| match data {
+                Some(data) => this.in_context(py, || this.protocol.data_received(py, &data)),
+                None => Ok(()),
+            });
             let text = "Fatal error: protocol.data_received() call failed.";
             StreamTransport::survive(py, this, done, text)
         }

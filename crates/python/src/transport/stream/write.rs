@@ -18,7 +18,7 @@ use crate::transport::{in_own_context, is_running};
 
 /// `write(data)`.
 #[inline]
-pub(super) fn write(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
+pub fn write(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
     let payload = payload(py, data)?;
     if may_write(py, this, "write")? && !payload.as_ref().is_empty() {
         this.outgoing.push(payload);

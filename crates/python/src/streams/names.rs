@@ -1,0 +1,35 @@
+//! Interned strings of this room.
+
+use crate::ffi::names;
+
+names! {
+    APPEND = "append",
+    CLEAR = "clear",
+    CLIENT_CONNECTED_CB = "client_connected_cb",
+    CONSUMED = "consumed",
+    DRAIN_HELPER = "_drain_helper",
+    DUNDER_ANEXT = "__anext__",
+    DUNDER_INIT = "__init__",
+    FEED_DATA = "feed_data",
+    LIMIT = "limit",
+    LOOP = "loop",
+    N = "n",
+    PARTIAL = "partial",
+    PAUSE_READING = "pause_reading",
+    PROTOCOL = "protocol",
+    READ = "read",
+    READER = "reader",
+    READEXACTLY = "readexactly",
+    READLINE = "readline",
+    READUNTIL = "readuntil",
+    REMOVE = "remove",
+    RESUME_READING = "resume_reading",
+    SELF = "self",
+    SEPARATOR = "separator",
+    SET_RESULT = "set_result",
+    SOURCE_TRACEBACK = "_source_traceback",
+    STREAM_READER = "stream_reader",
+    TRANSPORT = "transport",
+    WRITE = "write",
+    WRITELINES = "writelines",
+}
