@@ -3,7 +3,6 @@
 use crate::ffi::names;
 
 names! {
-    ABORTING = "_aborting",
     ACQUIRE = "acquire",
     ADDR = "addr",
     ADDRESS = "address",
@@ -41,7 +40,6 @@ names! {
     DONE = "done",
     DUNDER_REPR = "__repr__",
     EAGER_START = "eager_start",
-    ENTERED = "_entered",
     EMPTY = "empty",
     EOF_RECEIVED = "eof_received",
     ERROR_RECEIVED = "error_received",
@@ -50,7 +48,6 @@ names! {
     EXC_TB = "exc_tb",
     EXC_TYPE = "exc_type",
     EXC_VAL = "exc_val",
-    EXITING = "_exiting",
     EXTRA = "extra",
     EXTRACT_STACK = "extract_stack",
     FACTORY = "factory",
@@ -128,13 +125,11 @@ names! {
     SOCK = "sock",
     SOCKADDR = "sockaddr",
     STATE_CANCELLED = "CANCELLED",
-    TASKS = "_tasks",
     TIME = "time",
     TIMEOUT = "timeout",
     TRACK_COROUTINE_ORIGINS = "_track_coroutine_origins",
     TYPE = "type",
     UNCANCEL = "uncancel",
-    UNDERSCORE_LOOP = "_loop",
     VALUE = "value",
     WAIT = "wait",
     WAITER = "waiter",

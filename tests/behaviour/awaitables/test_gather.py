@@ -325,3 +325,23 @@ def test_order_of_events_beside_other_callbacks(run, lib):
         assert turns == [0, 0, 1, 1, 1, 1]
 
     run(main())
+
+
+def test_children_that_are_equal_and_not_the_same(run, lib):
+    """As in asyncio, equal awaitables count as one child; two coroutines never are equal."""
+
+    class Same(asyncio.Future):
+        def __eq__(self, other):
+            return isinstance(other, Same)
+
+        def __hash__(self):
+            return 1
+
+    async def main():
+        first, second = Same(), Same()
+        first.set_result("first")
+        second.set_result("second")
+        coroutine = value(3)
+        return await lib.gather(first, second, coroutine, value(4), coroutine)
+
+    assert run(main()) == ["first", "first", 3, 4, 3]

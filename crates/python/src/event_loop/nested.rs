@@ -82,7 +82,7 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
     let mut left = None;
     if let Some(task) = task.current.as_ref().and_then(|task| task.cast::<Task>()) {
         left = task
-            .context()
+            .context(py)?
             .filter(|own| context::leave_if_current(py, own));
         if let Some(future) = awaited {
             Task::await_inside_step(py, task, future)?;

@@ -140,6 +140,19 @@ impl<'a> Args<'a> {
         py: Python<'_>,
         params: &Params<N>,
     ) -> PyRes<[Option<&'a Own>; N]> {
+        let fits = (params.required..=params.positional).contains(&self.positional);
+        if fits && self.names.is_empty() {
+            return Ok(std::array::from_fn(|index| self.items.get(index)));
+        }
+        self.bind_by_name(py, params)
+    }
+
+    #[inline(never)]
+    fn bind_by_name<const N: usize>(
+        &self,
+        py: Python<'_>,
+        params: &Params<N>,
+    ) -> PyRes<[Option<&'a Own>; N]> {
         let mut bound = [None; N];
         if self.positional > params.positional {
             return Err(too_many(

@@ -223,6 +223,22 @@ impl Own {
         }
     }
 
+    /// Is it of a class whose objects equal nothing but themselves?
+    #[inline]
+    pub fn compares_by_identity(&self) -> bool {
+        // SAFETY: a live object; reads fields of two type objects.
+        let [class, plain] = unsafe {
+            [
+                &*ffi::Py_TYPE(self.as_ptr()),
+                &*(&raw const ffi::PyBaseObject_Type),
+            ]
+        };
+        // The interpreter's own functions, compared as the addresses that it has written there.
+        class.tp_hash.map(|hash| hash as usize) == plain.tp_hash.map(|hash| hash as usize)
+            && class.tp_richcompare.map(|compare| compare as usize)
+                == plain.tp_richcompare.map(|compare| compare as usize)
+    }
+
     /// The address of the exact class, to be compared.
     #[inline]
     pub fn class_address(&self) -> usize {

@@ -66,8 +66,9 @@ pub fn capture(py: Python<'_>) -> PyRes {
     context::copy_current(py)
 }
 
+/// Is it a capture, which `whole` or `lend` makes a context of?
 #[inline]
-fn is_mapping(captured: &Own) -> bool {
+pub fn is_mapping(captured: &Own) -> bool {
     // SAFETY: a live object.
     unsafe { ffi::Py_TYPE(captured.as_ptr()) == MAPPING.load(Ordering::Relaxed) }
 }
@@ -141,6 +142,28 @@ pub fn give_back(_py: Python<'_>, context: Own) {
         }
     });
     drop(unused);
+}
+
+/// A context that will hardly be asked for again, made a capture of its variables: the context itself serves others. One that
+/// somebody else has, or that is entered, is handed back as it is.
+#[inline]
+pub fn put_away(py: Python<'_>, context: Own) -> Own {
+    if EMPTY.load(Ordering::Relaxed).is_null() || context.refcount() != 1 {
+        return context;
+    }
+    // SAFETY: contexts are laid out as `find_fields` has found, and it is one where it is no capture.
+    let mapping = unsafe {
+        if is_mapping(&context) || !context::is_context(&context) {
+            return context;
+        }
+        let fields = context.as_ptr().cast::<Fields>();
+        if !(*fields).weakrefs.is_null() || (*fields).entered != 0 {
+            return context;
+        }
+        Own::<Any>::from_borrowed_ptr((*fields).variables)
+    };
+    give_back(py, context);
+    mapping
 }
 
 /// This thread runs a loop: keep a context from now on.

@@ -36,8 +36,9 @@ fn entrances() -> &'static Entrances {
 
 /// The task's context; a cleared task answers with a copy of the current one.
 pub(super) fn context_of(py: Python<'_>, this: &Own<Task>) -> Own {
-    this.context
-        .get()
+    this.context(py)
+        .ok()
+        .flatten()
         .or_else(|| context_or_copy(py, None).ok())
         .unwrap_or_else(|| Own::none(py))
 }

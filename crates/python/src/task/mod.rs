@@ -25,7 +25,7 @@ use pyo3::prelude::*;
 
 use crate::engine::{Engine, Entry, TaskRef};
 use crate::ffi::{
-    self, Class, Own, PyRes, Recycled, Slot, TypeSlot, Unowned, Visit, WithDict, context,
+    self, Class, Own, PyRes, Recycled, Slot, TypeSlot, Unowned, Visit, WithDict, snapshot,
 };
 use crate::future::Future;
 
@@ -38,6 +38,7 @@ pub use step::{step, wake};
 pub struct Task {
     future: Future,
     coro: Slot,
+    /// A `Context`, or what one is made of before the first step and after the last (`ffi::snapshot`).
     context: Slot,
     /// What it waits for.
     fut_waiter: Slot,
@@ -163,7 +164,7 @@ impl Task {
         data.take_name(py, name)?;
         data.context.set(Some(match context {
             Some(context) => context.clone(),
-            None => context::copy_current(py)?,
+            None => snapshot::capture(py)?,
         }));
         let task = Own::alloc(py, data)?;
         Self::start(py, &task, eager_start)?;
@@ -213,9 +214,26 @@ impl Task {
         self.fut_waiter.set(None);
     }
 
-    /// What its steps run in.
-    pub fn context(&self) -> Option<Own> {
-        self.context.get()
+    /// What its steps run in; made when it is first asked for. `None` of a task that the collector has cleared.
+    #[inline]
+    pub fn context(&self, py: Python<'_>) -> PyRes<Option<Own>> {
+        match self.context.get() {
+            Some(captured) if snapshot::is_mapping(&captured) => {
+                drop(self.context.take());
+                let (context, _) = snapshot::lend(py, captured)?;
+                self.context.set(Some(context.clone()));
+                Ok(Some(context))
+            }
+            context => Ok(context),
+        }
+    }
+
+    /// It is done, and nobody enters its context any more: keep what is in it alone.
+    #[inline]
+    fn put_context_away(&self, py: Python<'_>) {
+        if let Some(context) = self.context.take() {
+            self.context.set(Some(snapshot::put_away(py, context)));
+        }
     }
 
     /// Nobody else knows this task: it may die pending without a word.

@@ -115,7 +115,7 @@ fn methods() -> Vec<Method<Task>> {
         Method::noargs(
             c"get_context",
             c"get_context($self, /)\n--\n\nThe contextvars.Context it runs in.",
-            |_, this: &Own<Task>| this.context.get(),
+            |py, this: &Own<Task>| this.context(py),
         ),
         Method::noargs(c"get_name", c"get_name($self, /)\n--\n\nIts name.", get_name),
         Method::one(

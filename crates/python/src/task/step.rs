@@ -106,7 +106,7 @@ pub(super) fn on_foreign_loop(py: Python<'_>, this: &Own<Task>, error: Option<Ow
 #[inline]
 pub(super) fn run(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
     let error = prepare(py, this, error)?;
-    let Some(context) = this.context.get() else {
+    let Some(context) = this.context(py)? else {
         return Err(gone(py));
     };
     if let Err(entered) = context::enter(py, &context) {
@@ -116,10 +116,12 @@ pub(super) fn run(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes
         coroutine::Step::Failed(error) => {
             let exception = error.take(py);
             context::exit(py, &context)?;
+            drop(context);
             failed(py, this, exception)
         }
         done => {
             context::exit(py, &context)?;
+            drop(context);
             settle(py, this, done)
         }
     }
@@ -223,6 +225,7 @@ fn cancellation(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes {
 
 fn returned(py: Python<'_>, this: &Own<Task>, value: Own) -> PyRes<()> {
     this.unlist();
+    this.put_context_away(py);
     if this.must_cancel.replace(false) {
         // Cancelled in its very last step.
         let message = this.cancel_message();
@@ -234,6 +237,7 @@ fn returned(py: Python<'_>, this: &Own<Task>, value: Own) -> PyRes<()> {
 #[cold]
 fn failed(py: Python<'_>, this: &Own<Task>, exception: Own) -> PyRes<()> {
     this.unlist();
+    this.put_context_away(py);
     if exception::matches(&exception, cancelled_error_class(py)?) {
         this.set_cancelled_error(exception);
         return Future::cancel(py, this.base(), None).map(drop);

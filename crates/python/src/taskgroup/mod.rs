@@ -12,6 +12,7 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::PySet;
 
@@ -20,7 +21,8 @@ use crate::convert;
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
-    Args, Class, Immortal, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call,
+    Args, Class, Immortal, Method, Own, Plain, Property, PyRes, Raised, Slot, TypeBuilder,
+    TypeSlot, Visit, call,
 };
 use crate::future::{self, Future, WatcherKind};
 use crate::names;
@@ -28,8 +30,13 @@ use crate::names;
 /// The native base of `ferrio.TaskGroup`.
 #[derive(Debug)]
 pub struct TaskGroup {
-    /// asyncio's set of the tasks whose end it does not know yet.
+    /// asyncio's attributes `_tasks` (the set of those whose end it does not know yet), `_loop`, `_entered`, `_exiting` and
+    /// `_aborting`; empty before its `__init__`.
     tasks: Slot,
+    loop_: Slot,
+    entered: Slot,
+    exiting: Slot,
+    aborting: Slot,
     /// How many of those have ended, with a call on its way.
     calling: Cell<usize>,
     /// Does it have tasks that are called back, whose end we do not see?
@@ -50,6 +57,10 @@ impl Class for TaskGroup {
     fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
         Ok(Some(Self {
             tasks: Slot::empty(),
+            loop_: Slot::empty(),
+            entered: Slot::empty(),
+            exiting: Slot::empty(),
+            aborting: Slot::empty(),
             calling: Cell::new(0),
             is_mixed: Cell::new(false),
         }))
@@ -57,10 +68,18 @@ impl Class for TaskGroup {
 
     fn traverse(&self, visit: &mut Visit) {
         visit.slot(&self.tasks);
+        visit.slot(&self.loop_);
+        visit.slot(&self.entered);
+        visit.slot(&self.exiting);
+        visit.slot(&self.aborting);
     }
 
     fn clear(&self, _py: Python<'_>) {
         self.tasks.set(None);
+        self.loop_.set(None);
+        self.entered.set(None);
+        self.exiting.set(None);
+        self.aborting.set(None);
     }
 }
 
@@ -77,7 +96,7 @@ fn told(py: Python<'_>, watcher: &Own, task: &Own<Future>) -> PyRes<()> {
     let this = watcher
         .cast::<TaskGroup>()
         .expect("only a group watches as one");
-    if let Some(tasks) = this.tasks.get() {
+    if let Some(tasks) = this.tasks.get().filter(|tasks| is_set(py, tasks)) {
         let tasks = convert::set(py, &tasks)?;
         // Somebody ends later, and will be called later.
         let others_run = tasks.len() > this.calling.get() + 1 && !this.is_mixed.get();
@@ -137,16 +156,29 @@ fn open(py: Python<'_>, this: &Own<TaskGroup>) -> PyRes<Option<(Own, Own<Engine>
     if group.class_address() != class(py)?.as_ptr() as usize {
         return Ok(None);
     }
-    let flag = |name| -> PyRes<bool> { call::truth(py, &call::attribute(py, group, name)?) };
-    if !flag(&names::ENTERED)? || flag(&names::EXITING)? || flag(&names::ABORTING)? {
+    if !is_set_to_true(py, &this.entered)?
+        || is_set_to_true(py, &this.exiting)?
+        || is_set_to_true(py, &this.aborting)?
+    {
         return Ok(None);
     }
-    let tasks = call::attribute(py, group, &names::TASKS)?;
-    let loop_ = call::attribute(py, group, &names::UNDERSCORE_LOOP)?;
-    let engine = loop_.cast::<Engine>().cloned();
-    Ok(engine
-        .filter(|_| tasks.bound(py).is_exact_instance_of::<PySet>())
-        .map(|engine| (tasks, engine)))
+    let engine = this
+        .loop_
+        .get()
+        .and_then(|loop_| loop_.cast::<Engine>().cloned());
+    let tasks = this.tasks.get().filter(|tasks| is_set(py, tasks));
+    Ok(tasks.zip(engine))
+}
+
+fn is_set_to_true(py: Python<'_>, flag: &Slot) -> PyRes<bool> {
+    match flag.get() {
+        Some(flag) => call::truth(py, &flag),
+        None => Ok(false),
+    }
+}
+
+fn is_set(py: Python<'_>, object: &Own) -> bool {
+    object.bound(py).is_exact_instance_of::<PySet>()
 }
 
 fn create_task(py: Python<'_>, this: &Own<TaskGroup>, args: Args<'_>) -> PyRes {
@@ -190,7 +222,6 @@ fn named(py: Python<'_>, engine: &Own<Engine>, args: Args<'_>) -> PyRes {
 /// The group has a new task.
 fn add(py: Python<'_>, this: &Own<TaskGroup>, tasks: Own, task: Own) -> PyRes {
     let group = this.as_any();
-    this.tasks.set(Some(tasks.clone()));
     let Some(native) = native_future(&task) else {
         return follow(py, this, &tasks, task);
     };
@@ -222,6 +253,22 @@ fn follow(py: Python<'_>, this: &Own<TaskGroup>, tasks: &Own, task: Own) -> PyRe
     Ok(task)
 }
 
+/// An attribute of asyncio's Python code, kept where `create_task` finds it without a look-up.
+macro_rules! attribute {
+    ($name:literal, $field:ident) => {
+        Property::get($name, |py, this: &Own<TaskGroup>| -> PyRes {
+            let name = || $name.to_str().expect("an attribute's name is ASCII");
+            this.$field
+                .get()
+                .ok_or_else(|| Raised::new::<PyAttributeError>(py, name()))
+        })
+        .set(|_py, this: &Own<TaskGroup>, value| {
+            this.$field.set(value.cloned());
+            Ok(())
+        })
+    };
+}
+
 /// Makes the type.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
     // Kept from before anybody replaces it.
@@ -236,6 +283,13 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
             },
             create_task,
         )])
+        .properties([
+            attribute!(c"_tasks", tasks),
+            attribute!(c"_loop", loop_),
+            attribute!(c"_entered", entered),
+            attribute!(c"_exiting", exiting),
+            attribute!(c"_aborting", aborting),
+        ])
         .subclassable()
         .build(py)
         .map(drop)
