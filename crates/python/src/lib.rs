@@ -76,6 +76,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     as_completed::make_types(py)?;
     timeout::make_types(py)?;
     taskgroup::make_types(py)?;
+    transport::stream::clients::make_types(py)?;
     transport::stream::make_types(py)?;
     transport::listener::make_types(py)?;
     transport::pipe::make_types(py)?;

@@ -22,6 +22,7 @@ names! {
     CANCELLED = "cancelled",
     CANCELLING = "cancelling",
     CLEAR = "clear",
+    CLIENTS = "_clients",
     CLOSE = "close",
     CONNECT = "connect",
     CONNECTION_LOST = "connection_lost",

@@ -2,8 +2,10 @@
 running version has them."""
 
 import asyncio
+import gc
 import socket
 import sys
+import warnings
 
 import pytest
 
@@ -180,6 +182,37 @@ def test_close_clients(run, recorder, method):
         getattr(server, method)()
         for _, protocol in clients:
             await protocol.has("lost")
+        await server.wait_closed()
+
+    run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="abort_clients is new in 3.13")
+def test_only_living_connections_are_a_servers_clients(run, recorder):
+    class Paused(asyncio.Protocol):
+        made = 0
+
+        def connection_made(self, transport):
+            # Nobody holds a paused connection that its protocol has no reference to.
+            transport.pause_reading()
+            Paused.made += 1
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Paused, "127.0.0.1", 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            clients = [
+                await loop.create_connection(recorder, *server.sockets[0].getsockname())
+                for _ in range(3)
+            ]
+            while Paused.made < 3:
+                await asyncio.sleep(0)
+            gc.collect()
+            for _, protocol in clients:
+                await protocol.has("lost")
+        server.close()
+        server.abort_clients()
         await server.wait_closed()
 
     run(main())

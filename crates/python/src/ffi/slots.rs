@@ -1,4 +1,4 @@
-//! Type slots other than methods: `repr`, `init`, `call`, `iter`/`await`, comparison, hash.
+//! Type slots other than methods: `repr`, `init`, `call`, `iter`/`await`, comparison, hash, length.
 
 use std::os::raw::{c_int, c_void};
 
@@ -91,6 +91,15 @@ impl<T: Class> TypeBuilder<T> {
         self.raw_slot(ffi::Py_tp_hash, hash::<T, F> as *mut c_void);
         self
     }
+
+    /// `__len__`.
+    pub fn length<F>(mut self, _f: F) -> Self
+    where
+        F: for<'a> Fn(Python<'a>, &'a Own<T>) -> usize + Copy + 'static,
+    {
+        self.raw_slot(ffi::Py_mp_length, length::<T, F> as *mut c_void);
+        self
+    }
 }
 
 unsafe extern "C" fn unary<T: Class, F, R>(this: *mut ffi::PyObject) -> *mut ffi::PyObject
@@ -180,5 +189,16 @@ where
             -1 => -2,
             hash => hash,
         }
+    })
+}
+
+unsafe extern "C" fn length<T: Class, F>(this: *mut ffi::PyObject) -> ffi::Py_ssize_t
+where
+    F: for<'a> Fn(Python<'a>, &'a Own<T>) -> usize + Copy + 'static,
+{
+    trampoline(-1, |py| {
+        // SAFETY: a slot of `T`'s type.
+        let this = unsafe { Own::<T>::borrow_place(&this) };
+        item::<F>()(py, this) as ffi::Py_ssize_t
     })
 }

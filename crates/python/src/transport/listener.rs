@@ -10,7 +10,7 @@ use ferrio_reactor::{Interest, Key};
 use pyo3::prelude::*;
 
 use super::socket::Socket;
-use super::stream::{Beginning, StreamTransport};
+use super::stream::{self, Beginning, StreamTransport};
 use crate::engine::{Engine, SinkRef, Source};
 use crate::error;
 use crate::ffi::call::FunctionCell;
@@ -75,6 +75,7 @@ pub fn start(
     backlog: usize,
 ) -> PyRes<Own<Listener>> {
     let fd = Socket::fd_of(py, socket)?;
+    stream::clients::install(py, server)?;
     let listener = Own::alloc(
         py,
         Listener {

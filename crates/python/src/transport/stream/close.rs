@@ -16,6 +16,9 @@ fn server_call(
     server: &Own,
     name: &'static ffi::Name,
 ) -> PyRes<()> {
+    if cfg!(Py_3_13) {
+        return call::method(py, server, name, &[this.as_any()]).map(drop);
+    }
     let method = call::attribute(py, server, name)?;
     let code = method.bound(py).getattr("__code__");
     let takes_transport = code

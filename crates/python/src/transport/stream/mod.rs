@@ -9,6 +9,7 @@
 //! earlier where a program could notice: beyond 64 KiB, before watermarks are judged, and before every method that tells
 //! of the buffer or ends the connection.
 
+pub mod clients;
 mod close;
 mod extra;
 mod file;
@@ -26,6 +27,7 @@ use ferrio_reactor::net::{self, SockAddr};
 use ferrio_reactor::{Interest, Key};
 use pyo3::prelude::*;
 
+use self::clients::Membership;
 use super::outgoing::Outgoing;
 use super::protocol::Protocol;
 use super::socket::Socket;
@@ -55,6 +57,8 @@ pub struct StreamTransport {
     /// Resolved after `connection_made`.
     waiter: Slot<Future>,
     server: Slot,
+    /// Its place among the server's connections.
+    membership: GuardedCell<Option<Membership>>,
     /// What `get_extra_info` has been asked for, and what the maker added.
     extra: Slot,
     peer: GuardedCell<Option<SockAddr>>,
@@ -117,6 +121,10 @@ impl Class for StreamTransport {
             error.write_unraisable(py, Some(this.as_any()));
         }
     }
+
+    fn before_dealloc(&self) {
+        drop(self.membership.with(Option::take));
+    }
 }
 
 /// What a new connection begins with.
@@ -165,6 +173,7 @@ impl StreamTransport {
                 context: Slot::new(Some(context::copy_current(py)?)),
                 waiter: Slot::new(begin.waiter),
                 server: Slot::empty(),
+                membership: GuardedCell::new(None),
                 extra: Slot::new(begin.extra),
                 peer: GuardedCell::new(peer),
                 local: GuardedCell::new(None),
@@ -200,6 +209,11 @@ impl StreamTransport {
                 }
             },
         }
+    }
+
+    /// Its place among the connections of a server.
+    pub fn membership(&self) -> &GuardedCell<Option<Membership>> {
+        &self.membership
     }
 
     /// Schedules one of our own calls.
