@@ -24,6 +24,7 @@ names! {
     CLEAR = "clear",
     CLIENTS = "_clients",
     CLOSE = "close",
+    CLOSED = "_closed",
     CONNECT = "connect",
     CONNECTION_LOST = "connection_lost",
     CONNECTION_MADE = "connection_made",

@@ -246,6 +246,36 @@ def test_the_socket_closed_while_a_recv_was_cancelled(run):
     run(main())
 
 
+class Derived(socket.socket):
+    pass
+
+
+@pytest.mark.parametrize("kind", [socket.socket, Derived])
+@pytest.mark.parametrize("how", ["answered", "cancelled"])
+def test_close_closes_at_once_after_a_call_that_waited(run, listener, kind, how):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with kind() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, listener.getsockname())
+            server, _ = await loop.sock_accept(listener)
+            with server:
+                task = asyncio.create_task(loop.sock_recv(client, 10))
+                await settle()
+                assert not task.done()
+                if how == "answered":
+                    server.send(b"x")
+                    assert await task == b"x"
+                else:
+                    task.cancel()
+                    await asyncio.wait([task])
+                client.close()
+                assert client.fileno() == -1
+                assert await loop.sock_recv(server, 10) == b""
+
+    run(main())
+
+
 def test_both_directions_of_one_socket_at_once(run, ends):
     left, right = ends
     data = b"x" * 2_000_000

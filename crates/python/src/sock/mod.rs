@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use crate::engine::{Direction, Engine, SinkRef, Watcher};
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
-    Args, Class, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
+    Args, Class, Immortal, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
 };
 use crate::future::Future;
 use crate::names;
@@ -146,10 +146,35 @@ fn hold_open(py: Python<'_>, this: &SockOperation) -> PyRes<()> {
 fn let_close(py: Python<'_>, this: &SockOperation) -> PyRes<()> {
     match this.socket.get() {
         Some(socket) if this.holds_open.replace(false) => {
+            if is_plain(py, &socket)? && count_down(py, &socket)? {
+                return Ok(());
+            }
             call::method(py, &socket, &names::DECREF_SOCKETIOS, &[]).map(drop)
         }
         _ => Ok(()),
     }
+}
+
+/// What `_decref_socketios` does of an open socket, without its frame. False where the socket is to be closed.
+fn count_down(py: Python<'_>, socket: &Own) -> PyRes<bool> {
+    let closed = call::attribute(py, socket, &names::CLOSED)?;
+    if call::truth(py, &closed)? {
+        return Ok(false);
+    }
+    let count = call::attribute(py, socket, &names::IO_REFS)?;
+    let count = count.bound(py).extract::<i64>()?;
+    if count > 0 {
+        let less = Own::int(py, count - 1)?;
+        call::set_attribute(py, socket, &names::IO_REFS, &less)?;
+    }
+    Ok(true)
+}
+
+/// Exactly a `socket.socket`, of no class derived from it.
+fn is_plain(py: Python<'_>, socket: &Own) -> PyRes<bool> {
+    static SOCKET: Immortal = Immortal::empty();
+    let class = SOCKET.import(py, "socket", "socket")?;
+    Ok(socket.class_address() == class.as_ptr() as usize)
 }
 
 /// The loop is closed: nobody waits for the call any more.
@@ -159,14 +184,11 @@ pub fn abandon(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
 
 /// asyncio's checks of a socket: no TLS object, and in debug mode non-blocking.
 fn check_socket(py: Python<'_>, engine: &Own<Engine>, socket: &Own) -> PyRes<()> {
-    let modules = py.import("sys")?.getattr("modules")?;
-    if let Ok(ssl) = modules.get_item("ssl") {
-        if socket.bound(py).is_instance(&ssl.getattr("SSLSocket")?)? {
-            return Err(Raised::new::<PyTypeError>(
-                py,
-                "Socket cannot be of type SSLSocket",
-            ));
-        }
+    if !is_plain(py, socket)? && is_tls(py, socket)? {
+        return Err(Raised::new::<PyTypeError>(
+            py,
+            "Socket cannot be of type SSLSocket",
+        ));
     }
     if engine.is_debug() {
         let timeout = socket.bound(py).call_method0("gettimeout")?;
@@ -180,26 +202,35 @@ fn check_socket(py: Python<'_>, engine: &Own<Engine>, socket: &Own) -> PyRes<()>
     Ok(())
 }
 
+/// An `SSLSocket`? There is none before `ssl` is imported.
+fn is_tls(py: Python<'_>, socket: &Own) -> PyRes<bool> {
+    let modules = py.import("sys")?.getattr("modules")?;
+    match modules.get_item("ssl") {
+        Ok(ssl) => Ok(socket.bound(py).is_instance(&ssl.getattr("SSLSocket")?)?),
+        Err(_not_imported) => Ok(false),
+    }
+}
+
 /// Starts a call: a future that is done already where the kernel could oblige at once.
 pub fn begin(py: Python<'_>, engine: &Own<Engine>, socket: &Own, wish: Wish) -> PyRes<Own<Future>> {
     check_socket(py, engine, socket)?;
     let fd = Socket::fd_of(py, socket)?;
     let future = Future::new_pending(py, engine)?;
-    let operation = Own::alloc(
-        py,
-        SockOperation {
-            engine: Slot::new(Some(engine.clone())),
-            socket: Slot::new(Some(socket.clone())),
-            fd,
-            wish,
-            future: Slot::new(Some(future.clone())),
-            holds_open: Cell::new(false),
-        },
-    )?;
-    match operation.attempt(py) {
-        Ok(Some(result)) => Future::set_result(py, &future, result)?,
-        Ok(None) => watch(py, engine, &operation, &future)?,
-        Err(error) => return Err(error),
+    let operation = SockOperation {
+        engine: Slot::new(Some(engine.clone())),
+        socket: Slot::new(Some(socket.clone())),
+        fd,
+        wish,
+        future: Slot::empty(),
+        holds_open: Cell::new(false),
+    };
+    // An object of its own has only a call that has to wait.
+    match operation.attempt(py)? {
+        Some(result) => Future::set_result(py, &future, result)?,
+        None => {
+            operation.future.set(Some(future.clone()));
+            watch(py, engine, &Own::alloc(py, operation)?, &future)?;
+        }
     }
     Ok(future)
 }
