@@ -2,6 +2,12 @@
 //!
 //! Two weak references' worth of Python code for each connection would cost more than all the rest of its objects. A transport
 //! leaves by itself when it dies, so nobody has to hold it weakly.
+//!
+//! Why a note never outlives its transport: only objects of exactly our class get in, whose `before_dealloc` drops the membership
+//! before the memory goes, whatever way they die; and whoever drops a membership takes the note along. Why `copy` hands out none
+//! that is dying: its count is zero (also while the interpreter has put it aside because the stack is deep; since 3.14 it does so
+//! with any class), or its finalizer runs, whose own reference makes it a living one, and which is what removes it.
+//! Nothing in here runs Python while the notes are borrowed.
 
 use std::ffi::CStr;
 use std::rc::Rc;
