@@ -1,18 +1,25 @@
-"""Real servers for the tests: found or installed, started on a free port in a temporary directory, stopped by pid."""
+"""Real servers for the tests: found or installed, started on a free port in a temporary directory, stopped by pid.
+
+Those named ``mortal_…`` keep what they have acknowledged, and a test kills them and starts them again; theirs is `control`.
+"""
 
 import contextlib
 import fcntl
 import glob
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
 import tempfile
+import threading
 import time
 import types
 
+import psutil
 import pytest
 import trustme
 
@@ -54,6 +61,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def lasting_port():
+    """One that nobody is given for a connection of its own while its server is dead: a client that knocks at the dead server's
+    door from the port itself would be connected with itself."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        lowest = int(file.read().split()[0])
+    while True:
+        port = random.randrange(lowest // 2, lowest)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 @contextlib.contextmanager
 def started(command, log, is_up, stop=signal.SIGTERM, **popen):
     """Run a server whose output goes to the file `log` until the block ends; enter it when `is_up()` is true."""
@@ -92,6 +110,71 @@ def started_on_free_port(stack, command, log, says, **options):
                 raise
 
 
+class Mortal:
+    """A server that is killed, with all its processes, and started again on the same port and data."""
+
+    def __init__(self, command, log, says, stop=signal.SIGTERM, **popen):
+        self._life = lambda: started(command, log, lambda: says in log.read_text(errors="replace"), stop, **popen)
+        self._stack = contextlib.ExitStack()
+
+    def start(self):
+        self._process = self._stack.enter_context(self._life())
+
+    def kill(self):
+        """SIGKILL, as when memory has run out; returns when nothing of it is left."""
+        self._process.send_signal(signal.SIGSTOP)  # so that it has no more children than these
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        for each in (self._process, *children):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        self._process.wait()
+        for child in children:
+            # Whoever inherits them may not look after its dead.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                while child.status() != psutil.STATUS_ZOMBIE:
+                    time.sleep(0.01)
+        self._stack.close()
+
+    def stop(self):
+        self._stack.close()
+
+
+@contextlib.contextmanager
+def controlled(server, path):
+    """Listen at the UNIX socket `path`: a program under test writes the line "kill" or "start", and reads "done" when it is."""
+
+    class Orders(socketserver.StreamRequestHandler):
+        def handle(self):
+            for line in self.rfile:
+                {b"kill": server.kill, b"start": server.start}[line.strip()]()
+                self.wfile.write(b"done\n")
+
+    with socketserver.UnixStreamServer(str(path), Orders) as listener:
+        thread = threading.Thread(target=listener.serve_forever)
+        thread.start()
+        try:
+            yield path
+        finally:
+            listener.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def running(command, home, says, mortal, **options):
+    """Run ``command(port)`` until the block ends; enter with its port and, if it is `mortal`, the path of its control."""
+    with contextlib.ExitStack() as stack:
+        if not mortal:
+            yield started_on_free_port(stack, command, home / "log", says, **options), None
+            return
+        port = lasting_port()
+        server = Mortal(command(port), home / "log", says, **options)
+        server.start()
+        stack.callback(server.stop)
+        # Not in its home, which belongs to its user.
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="ferrio-"))
+        yield port, stack.enter_context(controlled(server, pathlib.Path(directory, "control")))
+
+
 @contextlib.contextmanager
 def home_of(user):
     """A short-lived directory of a server, and what `Popen` needs to run it as `user` if we are root; not below pytest's own
@@ -111,76 +194,111 @@ def home_of(user):
         yield pathlib.Path(name), popen
 
 
-@pytest.fixture(scope="session")
-def redis_server():
-    """redis-server: `port`, `tls_port`, `socket` (a path), `ca` (a path) and `program`."""
+@contextlib.contextmanager
+def _redis(mortal):
     program = find_program("redis-server", "redis-server")
-    with contextlib.ExitStack() as stack:
-        home, popen = stack.enter_context(home_of("redis"))
+    with home_of("redis") as (home, popen):
         tls_port = None
 
         def command(port):
             nonlocal tls_port
-            tls_port = free_port()
-            plain = f"--port {port} --bind 127.0.0.1 --unixsocket {home}/redis.sock --dir {home} --save".split()
+            tls_port = lasting_port() if mortal else free_port()
+            plain = f"--port {port} --bind 127.0.0.1 --unixsocket {home}/redis.sock --dir {home}"
             tls = f"""--tls-port {tls_port} --tls-auth-clients no --tls-ca-cert-file {home}/ca.pem
                 --tls-cert-file {home}/cert.pem --tls-key-file {home}/key.pem"""
-            return [program, *plain, "", *tls.split()]
+            keeps = "--appendonly yes --appendfsync always" if mortal else ""
+            return [program, *plain.split(), "--save", "", *tls.split(), *keeps.split()]
 
-        port = started_on_free_port(stack, command, home / "log", "Ready to accept connections", **popen)
-        yield types.SimpleNamespace(
-            port=port, tls_port=tls_port, socket=home / "redis.sock", ca=home / "ca.pem", program=program
-        )
+        with running(command, home, "Ready to accept connections", mortal, **popen) as (port, control):
+            yield types.SimpleNamespace(
+                port=port,
+                tls_port=tls_port,
+                socket=home / "redis.sock",
+                ca=home / "ca.pem",
+                program=program,
+                control=control,
+            )
 
 
-@pytest.fixture(scope="session")
-def mariadb():
-    """MariaDB, with TLS: `port`, `ca` (a path); almighty user tester with password secret, database test."""
+@contextlib.contextmanager
+def _mariadb(mortal):
     server = find_program("mariadbd", "mariadb-server")
     installer = find_program("mariadb-install-db", "mariadb-server")
-    with contextlib.ExitStack() as stack:
-        home, popen = stack.enter_context(home_of("mysql"))
+    with home_of("mysql") as (home, popen):
         install = f"{installer} --no-defaults --datadir={home}/data --auth-root-authentication-method=normal --skip-test-db"
         subprocess.run(install.split(), check=True, capture_output=True, **popen)
         (home / "init.sql").write_text(
-            "CREATE DATABASE test CHARACTER SET utf8mb4;\n"
-            "CREATE USER tester@'%' IDENTIFIED BY 'secret';\n"
+            "CREATE DATABASE IF NOT EXISTS test CHARACTER SET utf8mb4;\n"
+            "CREATE USER IF NOT EXISTS tester@'%' IDENTIFIED BY 'secret';\n"
             "GRANT ALL ON *.* TO tester@'%';\n"
         )
         options = f"""--no-defaults --datadir={home}/data --socket={home}/sock --pid-file={home}/pid
             --init-file={home}/init.sql --bind-address=127.0.0.1 --skip-name-resolve
             --ssl-ca={home}/ca.pem --ssl-cert={home}/cert.pem --ssl-key={home}/key.pem
-            --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --max-allowed-packet=64M"""
+            --innodb-flush-log-at-trx-commit={int(mortal)} --innodb-buffer-pool-size=64M --max-allowed-packet=64M"""
         command = [server, *options.split()]
-        port = started_on_free_port(
-            stack, lambda port: [*command, f"--port={port}"], home / "log", "ready for connections", **popen
-        )
-        yield types.SimpleNamespace(port=port, ca=home / "ca.pem")
+        with running(lambda port: [*command, f"--port={port}"], home, "ready for connections", mortal, **popen) as (port, control):
+            yield types.SimpleNamespace(port=port, ca=home / "ca.pem", control=control)
+
+
+@contextlib.contextmanager
+def _postgres(mortal):
+    # Debian keeps its programs off PATH, in a directory for each version.
+    initdb = find_program("initdb", "postgresql")
+    server = pathlib.Path(initdb).with_name("postgres")
+    with home_of("postgres") as (home, popen):
+        (home / "password").write_text("secret\n")
+        init = f"{initdb} -D {home}/data -U tester -A scram-sha-256 --pwfile={home}/password -E UTF8 --locale=C --no-sync"
+        subprocess.run(init.split(), check=True, capture_output=True, cwd=home, **popen)
+        options = f"""-D {home}/data -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c ssl=on
+            -c ssl_cert_file={home}/cert.pem -c ssl_key_file={home}/key.pem -c max_connections=60
+            -c fsync={"on" if mortal else "off"}"""
+        command = [server, *options.split()]
+        # SIGINT disconnects clients; on SIGTERM PostgreSQL waits for them to go.
+        says = "database system is ready to accept connections"
+        with running(
+            lambda port: [*command, "-p", str(port)], home, says, mortal, stop=signal.SIGINT, **popen
+        ) as (port, control):
+            yield types.SimpleNamespace(port=port, ca=home / "ca.pem", control=control)
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    """redis-server: `port`, `tls_port`, `socket` (a path), `ca` (a path) and `program`."""
+    with _redis(mortal=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """MariaDB, with TLS: `port`, `ca` (a path); almighty user tester with password secret, database test."""
+    with _mariadb(mortal=False) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def postgres():
     """PostgreSQL, with TLS: `port`, `ca` (a path); superuser tester with password secret, database postgres."""
-    # Debian keeps its programs off PATH, in a directory for each version.
-    initdb = find_program("initdb", "postgresql")
-    server = pathlib.Path(initdb).with_name("postgres")
-    with contextlib.ExitStack() as stack:
-        home, popen = stack.enter_context(home_of("postgres"))
-        (home / "password").write_text("secret\n")
-        init = f"{initdb} -D {home}/data -U tester -A scram-sha-256 --pwfile={home}/password -E UTF8 --locale=C --no-sync"
-        subprocess.run(init.split(), check=True, capture_output=True, cwd=home, **popen)
-        options = f"""-D {home}/data -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c fsync=off -c ssl=on
-            -c ssl_cert_file={home}/cert.pem -c ssl_key_file={home}/key.pem -c max_connections=60"""
-        command = [server, *options.split()]
-        port = started_on_free_port(
-            stack,
-            lambda port: [*command, "-p", str(port)],
-            home / "log",
-            "database system is ready to accept connections",
-            stop=signal.SIGINT,  # it disconnects clients; on SIGTERM PostgreSQL waits for them to go
-            **popen,
-        )
-        yield types.SimpleNamespace(port=port, ca=home / "ca.pem")
+    with _postgres(mortal=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_redis():
+    with _redis(mortal=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_mariadb():
+    with _mariadb(mortal=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_postgres():
+    with _postgres(mortal=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

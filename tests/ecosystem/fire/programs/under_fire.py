@@ -1,0 +1,74 @@
+"""Writers that go on while their server is killed and started again, and the books of what it has acknowledged."""
+
+import asyncio
+import collections
+import itertools
+import os
+
+WRITERS = 8
+WRITES = 50  # that are acknowledged before the server dies, and after it is back
+GROWTH_KIB = 8 * 1024  # what malloc does with one round more
+
+
+async def order(control, word):
+    """Have the test that runs this program "kill" or "start" the server."""
+    reader, writer = await asyncio.open_unix_connection(control)
+    writer.write(word.encode() + b"\n")
+    answer = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert answer == b"done\n", answer
+
+
+def rss_kib():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+class Fire:
+    """`write(number)` returns when the server has acknowledged it, `stored()` are the numbers that the server has. While it is
+    dead, a write may end with one of the library's `errors` and with nothing else."""
+
+    def __init__(self, control, write, stored, errors):
+        self.control, self.write, self.stored, self.errors = control, write, stored, errors
+        self.numbers = itertools.count()
+        self.lost, self.surprises, self.sizes = 0, collections.Counter(), []
+
+    async def rounds(self, count):
+        for _ in range(count):
+            await self._round()
+        early, late = self.sizes[count // 3], self.sizes[-1]
+        print(count, "deaths, lost:", self.lost, "surprises:", dict(self.surprises))
+        print("flat:", late <= early + GROWTH_KIB or self.sizes)
+
+    async def _round(self):
+        self.acknowledged, self.failures, self.over = set(), collections.Counter(), False
+        writers = [asyncio.create_task(self._writer(number)) for number in range(WRITERS)]
+        await self._acknowledges()
+        await order(self.control, "kill")
+        while len(self.failures) < WRITERS:
+            await asyncio.sleep(0.01)
+        await order(self.control, "start")
+        await self._acknowledges()
+        self.over = True
+        await asyncio.gather(*writers)
+        self.lost += len(self.acknowledged - set(await self.stored()))
+        self.sizes.append(rss_kib())
+
+    async def _acknowledges(self):
+        enough = len(self.acknowledged) + WRITES
+        while len(self.acknowledged) < enough:
+            await asyncio.sleep(0.01)
+
+    async def _writer(self, name):
+        while not self.over:
+            number = next(self.numbers)
+            try:
+                await self.write(number)
+            except Exception as error:
+                self.failures[name] += 1
+                if not isinstance(error, self.errors):
+                    self.surprises[f"{type(error).__module__}.{type(error).__qualname__}"] += 1
+                await asyncio.sleep(0.01)
+            else:
+                self.acknowledged.add(number)
