@@ -10,7 +10,7 @@ test: ## everything CI runs
 bench: ## ferrio beside asyncio and uvloop; BENCH="--quick --workloads …" narrows it
 	scripts/bench.sh $(BENCH)
 
-soak: ## half an hour of a mixed load on ferrio, nothing may grow; MINUTES=5 shortens it
+soak: ## servers killed under load, then half an hour of a mixed load on ferrio, nothing may grow; MINUTES=5 shortens the latter
 	scripts/soak.sh $(MINUTES)
 
 lint: ## format, clippy, house rules

@@ -15,6 +15,14 @@ install_into() {
     flock "$venv" "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
 
+# The libraries of the learners' programs, in target/seeds-pyVERSION. Two steps of test.sh want them.
+install_seeds() {
+    local libraries=target/seeds-py$1
+    [ -d "$libraries/aioredis" ] && return
+    install_into ".venv-$1" --target "$libraries.$$" -r requirements/seeds.txt
+    mv -T "$libraries.$$" "$libraries" 2>/dev/null || rm -rf "$libraries.$$"
+}
+
 # What requirements/NAME.txt lists, in target/NAME-pyVERSION and not in the environment. Made under another name: what is there is
 # whole, and of these requirements.
 install_beside() {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
 # usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|debug VERSION|stress VERSION|conformance VERSION|uvloop VERSION
-#     |seeds VERSION|ecosystem VERSION|docs VERSION]...
+#     |seeds VERSION|ecosystem VERSION|fire VERSION|docs VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
 # the extension, its behaviour tests, CPython's own tests, the learners' programs, the guide's and real libraries with their servers;
-# on 3.13 also uvloop's own tests, the stress, and the site with the recipes; on the oldest and the newest the behaviour tests in
+# on 3.13 also uvloop's own tests, the stress, servers under fire, and the site with the recipes; on the oldest and the newest the behaviour tests in
 # debug mode. After the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints
 # comes in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
@@ -70,15 +70,21 @@ uvloop() {
 seeds() {
     say "examples, the guide and learners' programs under python -m ferrio, CPython $1"
     install_into ".venv-$1" -r requirements/ecosystem.txt
-    local libraries=target/seeds-py$1
-    [ -d "$libraries/aioredis" ] || install_into ".venv-$1" --target "$libraries" -r requirements/seeds.txt
+    install_seeds "$1"
     ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples tests/docs/test_guide.py benches/tests
 }
 
 ecosystem() {
     say "real libraries and servers on ferrio and on asyncio, CPython $1"
     install_into ".venv-$1" -r requirements/ecosystem.txt
-    ".venv-$1/bin/python" -m pytest -q tests/ecosystem
+    ".venv-$1/bin/python" -m pytest -q tests/ecosystem -m "not fire"
+}
+
+fire() {
+    say "servers killed under load, crowds of clients, CPython $1"
+    install_into ".venv-$1" -r requirements/ecosystem.txt
+    install_seeds "$1"
+    ".venv-$1/bin/python" -m pytest -q tests/ecosystem -m fire
 }
 
 docs() {
@@ -110,7 +116,7 @@ everything() {
         steps+=("behaviour $version" "conformance $version" "seeds $version" "ecosystem $version")
         # Slow for what they add: one version is enough.
         case $version in
-            3.13) steps+=("uvloop 3.13" "stress 3.13" "docs 3.13") ;;
+            3.13) steps+=("uvloop 3.13" "stress 3.13" "fire 3.13" "docs 3.13") ;;
             3.11 | 3.14) steps+=("debug $version") ;;
         esac
     done
@@ -152,7 +158,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
         in_one_piece) shift; in_one_piece "$@"; exit ;;
-        python | behaviour | debug | stress | conformance | uvloop | seeds | ecosystem | docs) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        python | behaviour | debug | stress | conformance | uvloop | seeds | ecosystem | fire | docs) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done

@@ -29,9 +29,11 @@ def machine():
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="redis-py times out under this load on CPython 3.11, on asyncio too")
-def test_nothing_grows(on_one, tmp_path, redis_server, certificates):
+def test_nothing_grows(on_one, tmp_path, redis_server, mariadb, postgres, mortal_redis, certificates):
     samples = tmp_path / "samples"
-    printed = on_one("mixed_load.py", redis_server.port, certificates.ca, certificates.server, SECONDS, SAMPLES=str(samples))
+    ports = redis_server.port, mariadb.port, postgres.port, mortal_redis.port
+    files = mortal_redis.control, certificates.ca, certificates.server
+    printed = on_one("mixed_load.py", *ports, *files, SECONDS, SAMPLES=str(samples))
     assert printed == "OK\n"
     taken = [json.loads(line) for line in samples.read_text().splitlines()]
     if OUT:

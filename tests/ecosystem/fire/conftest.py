@@ -1,17 +1,15 @@
 """Programs whose servers die: run as those of the directory above, in the short form or, with FERRIO_FIRE=long, in the long one."""
 
 import functools
+import json
 import os
 import pathlib
-import sys
+import platform
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from servers import mortal_mariadb, mortal_postgres, mortal_redis  # noqa: E402, F401 (fixtures)
-
 HERE = pathlib.Path(__file__).parent
+OUT = os.environ.get("FERRIO_FIRE_OUT")
 LONG = os.environ.get("FERRIO_FIRE") == "long"
 
 
@@ -21,18 +19,30 @@ def long():
     return lambda short_form, long_form: long_form if LONG else short_form
 
 
+@pytest.fixture(scope="session")
+def figures(tmp_path_factory):
+    """The file where programs note theirs; all of them go to the file $FERRIO_FIRE_OUT."""
+    noted = tmp_path_factory.mktemp("figures") / "noted"
+    noted.touch()
+    yield noted
+    if OUT:
+        lines = [json.loads(line) for line in noted.read_text().splitlines()]
+        head = {"python": platform.python_version(), "kernel": platform.release(), "cpus": os.cpu_count()}
+        pathlib.Path(OUT).write_text(json.dumps({**head, "figures": lines}, indent=1) + "\n")
+
+
 @pytest.fixture
-def fire(on_both):
+def fire(on_both, figures):
     """``fire("redis_fire.py", *args)``: `on_both` for a program of ours, which may import what those above do."""
-    return functools.partial(_run, on_both)
+    return functools.partial(_run, on_both, figures)
 
 
 @pytest.fixture
-def old_fire(also_with_legacy):
+def old_fire(also_with_legacy, figures):
     """The same, and under --legacy too."""
-    return functools.partial(_run, also_with_legacy)
+    return functools.partial(_run, also_with_legacy, figures)
 
 
-def _run(compare, program, *args, libraries=""):
+def _run(compare, figures, program, *args, libraries=""):
     path = os.pathsep.join(filter(None, (str(HERE.parent / "programs"), libraries)))
-    return compare(HERE / "programs" / program, *args, PYTHONPATH=path)
+    return compare(HERE / "programs" / program, *args, PYTHONPATH=path, FIGURES=str(figures))

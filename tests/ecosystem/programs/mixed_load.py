@@ -1,7 +1,7 @@
-"""aiohttp, websockets, Redis, TLS connections, UDP, executors and processes at once in rounds; after each a sample of what
-the process holds while nothing goes on, as a line of JSON in the file $SAMPLES.
+"""aiohttp, websockets, Redis, MariaDB, PostgreSQL, a Redis that is killed all the time, TLS connections, UDP, executors and processes
+at once in rounds; after each a sample of what the process holds while nothing goes on, as a line of JSON in the file $SAMPLES.
 
-    mixed_load.py REDIS_PORT CA SERVER_PEM SECONDS
+    mixed_load.py REDIS_PORT MARIADB_PORT POSTGRES_PORT MORTAL_REDIS_PORT CONTROL CA SERVER_PEM SECONDS
 """
 
 import asyncio
@@ -14,9 +14,14 @@ import sys
 import time
 
 import aiohttp
+import aiomysql
+import asyncpg
 import ran_on
 import redis.asyncio
 from aiohttp import web
+from control import order
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 ROUNDS = 10
 done = {}
@@ -148,6 +153,73 @@ async def redis_work(stack, port):
     return {"redis pipeline": pipeline, "redis news": publish, "redis cancelled": wait_in_vain}
 
 
+async def mysql_work(stack, port):
+    options = {"host": "127.0.0.1", "port": int(port), "user": "tester", "password": "secret", "db": "test", "autocommit": True}
+    pool = await stack.enter_async_context(aiomysql.create_pool(minsize=1, maxsize=6, **options))
+    async with pool.acquire() as connection, connection.cursor() as cursor:
+        await cursor.execute("CREATE OR REPLACE TABLE soak (id INT PRIMARY KEY, name VARCHAR(40)) ENGINE=InnoDB")
+
+    async def write():
+        async with pool.acquire() as connection, connection.cursor() as cursor:
+            await cursor.executemany("REPLACE INTO soak VALUES (%s, %s)", [(number, f"name {number}") for number in range(50)])
+
+    async def read():
+        async with pool.acquire() as connection, connection.cursor(aiomysql.SSCursor) as cursor:
+            await cursor.execute("SELECT seq, REPEAT('x', 50) FROM seq_1_to_2000")
+            count = 0
+            while rows := await cursor.fetchmany(500):
+                count += len(rows)
+            assert count == 2000
+
+    return {"mysql written": write, "mysql unbuffered": read}
+
+
+async def postgres_work(stack, port):
+    options = {"host": "127.0.0.1", "port": int(port), "user": "tester", "password": "secret", "database": "postgres"}
+    pool = await stack.enter_async_context(asyncpg.create_pool(min_size=1, max_size=9, ssl=False, **options))
+    await pool.execute("DROP TABLE IF EXISTS soak; CREATE TABLE soak (id int)")
+
+    async def copy():
+        async with pool.acquire() as db:
+            transaction = db.transaction()
+            await transaction.start()
+            await db.copy_records_to_table("soak", records=[(number,) for number in range(1000)])
+            assert await db.fetchval("SELECT count(*) FROM soak") == 1000
+            await transaction.rollback()
+
+    async def select():
+        assert len(await pool.fetch("SELECT generate_series(1, $1::int)", 1000)) == 1000
+
+    async def give_up():
+        with contextlib.suppress(TimeoutError):
+            await pool.execute("SELECT pg_sleep(0.1)", timeout=0.01)
+
+    return {"postgres copy": copy, "postgres select": select, "postgres cancelled": give_up}
+
+
+async def mortal_work(stack, control, port):
+    """A server that is killed while others ask it, and what they are told."""
+    client = redis.asyncio.Redis(port=int(port), retry=Retry(NoBackoff(), 0))
+    stack.push_async_callback(client.aclose)
+    one_at_a_time = asyncio.Lock()
+
+    async def kill():
+        async with one_at_a_time:
+            await order(control, "kill")
+            with contextlib.suppress(redis.ConnectionError):
+                await client.ping()
+                raise AssertionError("an answer of the dead")
+            await order(control, "start")
+            await asyncio.sleep(0.05)
+
+    async def ask():
+        with contextlib.suppress(redis.ConnectionError):
+            await client.incr("count")
+        await asyncio.sleep(0.01)
+
+    return {"server killed": kill, "redis that dies": ask}
+
+
 async def system(stack):
     loop = asyncio.get_running_loop()
 
@@ -185,13 +257,14 @@ async def system(stack):
     return {"datagram": datagram, "process": process, "executor": executor, "look-up": look_up}
 
 
-async def main(redis_port, ca, certificate, seconds):
+async def main(redis_port, mysql_port, postgres_port, mortal_port, control, ca, certificate, seconds):
     ran_on.tell()
     # Whoever aborts leaves the other side with an error, which is not for stderr.
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     async with contextlib.AsyncExitStack() as stack:
         works = await http(stack) | await tls(stack, ca, certificate) | await redis_work(stack, redis_port)
-        works |= await system(stack)
+        works |= await mysql_work(stack, mysql_port) | await postgres_work(stack, postgres_port)
+        works |= await mortal_work(stack, control, mortal_port) | await system(stack)
         for _ in range(ROUNDS):
             until = time.monotonic() + float(seconds) / ROUNDS
             await asyncio.gather(*(repeat(until, *work) for work in works.items() for _ in range(3)))

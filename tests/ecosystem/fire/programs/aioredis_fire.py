@@ -11,7 +11,8 @@ import sys
 import aioredis
 import held
 import ran_on
-from under_fire import Fire, order
+from control import order
+from under_fire import Fire
 
 PORT, TLS_PORT, SOCKET, CA, CONTROL, ROUNDS = sys.argv[1:]
 # What connects leaves the system's errors as they are.
@@ -53,7 +54,7 @@ async def outlive(address, options):
         await pipe.execute()
         return map(int, await numbers)
 
-    await Fire(CONTROL, write, stored, ERRORS).rounds(int(ROUNDS))
+    await Fire(CONTROL, write, stored, ERRORS).rounds(int(ROUNDS), f"aioredis, {address.partition(':')[0][:6]}")
     pool.close()
     await pool.wait_closed()
 

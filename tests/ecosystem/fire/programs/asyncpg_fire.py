@@ -12,7 +12,8 @@ import sys
 import asyncpg
 import held
 import ran_on
-from under_fire import WRITERS, Fire, order, rss_kib
+from control import order
+from under_fire import WRITERS, Fire, rss_kib
 
 PORT, CA, CONTROL, ROWS, ROUNDS = sys.argv[1:]
 OPTIONS = {"host": "127.0.0.1", "port": int(PORT), "user": "tester", "password": "secret", "database": "postgres"}
@@ -125,7 +126,7 @@ async def outlive(options):
             return {row[0] for row in await pool.fetch("DELETE FROM w RETURNING id")}
 
         await pool.execute("DROP TABLE IF EXISTS w; CREATE TABLE w (id int PRIMARY KEY)")
-        await Fire(CONTROL, write, stored, ERRORS).rounds(int(ROUNDS))
+        await Fire(CONTROL, write, stored, ERRORS).rounds(int(ROUNDS), f"asyncpg{', TLS' if options['ssl'] else ''}")
 
 
 def report(loop, context):

@@ -17,7 +17,7 @@ import sys
 import held
 import ran_on
 from http_server import BIG_BYTES, serve
-from under_fire import GROWTH_KIB, rss_kib
+from under_fire import GROWTH_KIB, note, rss_kib
 
 RST_ON_CLOSE = struct.pack("ii", 1, 0)
 SPARE_FDS = 200
@@ -82,7 +82,7 @@ class Visit:
         return await asyncio.gather(*(one() for _ in range(count)))
 
 
-async def crowd(visit, count):
+async def crowd(visit, framework, count):
     sizes, before = [], visit.tell("held")
     for _ in range(3):
         clients = await visit.clients(count)
@@ -95,6 +95,7 @@ async def crowd(visit, count):
         del clients, answers
         await visit.until("held", before)
         sizes.append((visit.tell("rss"), rss_kib()))
+    note(name=f"{framework}, crowd", connections=held_there, rss_kib_there_and_here=sizes)
     print("crowd:", held_there)
     for where, early, late in zip(("server", "clients"), sizes[1], sizes[2], strict=True):
         print(where, "flat:", late <= early + GROWTH_KIB or sizes)
@@ -188,7 +189,7 @@ async def main(framework, count):
     theirs.close()
     before = held.now()
     visit = Visit(orders.recv(), orders)
-    await crowd(visit, min(int(count), hard - SPARE_FDS))
+    await crowd(visit, framework, min(int(count), hard - SPARE_FDS))
     await slow(visit)
     await half_closed(visit)
     await cut_uploads(visit)

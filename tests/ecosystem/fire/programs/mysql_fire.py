@@ -11,7 +11,8 @@ import sys
 
 import held
 import ran_on
-from under_fire import WRITERS, Fire, order, rss_kib
+from control import order
+from under_fire import WRITERS, Fire, rss_kib
 
 LIBRARY, PORT, CA, CONTROL, ROWS, ROUNDS = sys.argv[1:]
 mysql = importlib.import_module(LIBRARY)
@@ -124,7 +125,7 @@ async def outlive(options):
 
         async with users.acquire() as connection:
             await ask(connection, "CREATE OR REPLACE TABLE w (id INT PRIMARY KEY) ENGINE=InnoDB")
-        await Fire(CONTROL, write, stored, MySQLError).rounds(int(ROUNDS))
+        await Fire(CONTROL, write, stored, MySQLError).rounds(int(ROUNDS), f"{LIBRARY}{', TLS' if 'ssl' in options else ''}")
 
 
 async def main():

@@ -34,7 +34,7 @@ async def subscriber(client, heard):
             await asyncio.sleep(0.01)
 
 
-async def outlive(options):
+async def outlive(way, options):
     options = options | {"retry": Retry(NoBackoff(), 0)}
     heard, one_at_a_time = set(), asyncio.Lock()
     async with redis.Redis(**options) as client, redis.Redis(single_connection_client=True, **options) as single:
@@ -61,7 +61,7 @@ async def outlive(options):
                 return map(int, (await pipe.lrange("numbers", 0, -1).delete("numbers").execute())[0])
 
         fire = Fire(CONTROL, write, stored, RedisError)
-        await fire.rounds(int(ROUNDS))
+        await fire.rounds(int(ROUNDS), f"redis-py, {way}")
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
 
@@ -71,7 +71,7 @@ async def main():
     for way, options in WAYS.items():
         print(way)
         before = held.now()
-        await outlive(options)
+        await outlive(way, options)
         await held.back_to(before)
     print("OK")
 

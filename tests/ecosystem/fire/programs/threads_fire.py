@@ -12,7 +12,8 @@ import threading
 
 import held
 import ran_on
-from under_fire import WRITERS, Fire, order
+from control import order
+from under_fire import WRITERS, Fire
 
 LIBRARY, PORT, CONTROL, ROWS, ROUNDS = sys.argv[1:]
 driver = importlib.import_module(LIBRARY)
@@ -83,7 +84,7 @@ async def main():
             await in_thread(ask, "DELETE FROM w")
             return numbers
 
-        await Fire(CONTROL, write, stored, driver.Error).rounds(int(ROUNDS))
+        await Fire(CONTROL, write, stored, driver.Error).rounds(int(ROUNDS), f"{LIBRARY} in threads")
         barrier = threading.Barrier(WRITERS)
         await asyncio.gather(*(in_thread(lambda: (barrier.wait(), close())) for _ in range(WRITERS)))
         ticking.cancel()

@@ -3,26 +3,25 @@
 import asyncio
 import collections
 import itertools
+import json
 import os
+
+from control import order
 
 WRITERS = 8
 WRITES = 50  # that are acknowledged before the server dies, and after it is back
 GROWTH_KIB = 8 * 1024  # what malloc does with one round more
 
 
-async def order(control, word):
-    """Have the test that runs this program "kill" or "start" the server."""
-    reader, writer = await asyncio.open_unix_connection(control)
-    writer.write(word.encode() + b"\n")
-    answer = await reader.readline()
-    writer.close()
-    await writer.wait_closed()
-    assert answer == b"done\n", answer
-
-
 def rss_kib():
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def note(**figures):
+    """Keep figures in the file $FIGURES."""
+    with open(os.environ["FIGURES"], "a") as file:
+        file.write(json.dumps({"loop": type(asyncio.get_running_loop()).__module__, **figures}) + "\n")
 
 
 class Fire:
@@ -32,11 +31,12 @@ class Fire:
     def __init__(self, control, write, stored, errors):
         self.control, self.write, self.stored, self.errors = control, write, stored, errors
         self.numbers = itertools.count()
-        self.lost, self.surprises, self.sizes = 0, collections.Counter(), []
+        self.lost, self.kept, self.surprises, self.sizes = 0, 0, collections.Counter(), []
 
-    async def rounds(self, count):
+    async def rounds(self, count, name=""):
         for _ in range(count):
             await self._round()
+        note(name=name, deaths=count, acknowledged=self.kept, lost=self.lost, rss_kib=self.sizes)
         early, late = self.sizes[count // 3], self.sizes[-1]
         print(count, "deaths, lost:", self.lost, "surprises:", dict(self.surprises))
         print("flat:", late <= early + GROWTH_KIB or self.sizes)
@@ -52,6 +52,7 @@ class Fire:
         await self._acknowledges()
         self.over = True
         await asyncio.gather(*writers)
+        self.kept += len(self.acknowledged)
         self.lost += len(self.acknowledged - set(await self.stored()))
         self.sizes.append(rss_kib())
 
