@@ -15,7 +15,7 @@ pytestmark = pytest.mark.fire
 @pytest.fixture
 def arguments(mortal_redis, long):
     redis = mortal_redis
-    return redis.port, redis.tls_port, redis.socket, redis.ca, redis.control, long(3, 60)
+    return redis.port, redis.tls_port, redis.socket, redis.ca, redis.control, long(3, 25)
 
 
 def test_redis_py(fire, arguments):

@@ -8,4 +8,4 @@ pytestmark = pytest.mark.fire
 @pytest.mark.parametrize(("library", "server"), [("pymysql", "mortal_mariadb"), ("psycopg", "mortal_postgres")])
 def test_blocking_drivers(fire, request, library, server, long):
     server = request.getfixturevalue(server)
-    fire("threads_fire.py", library, server.port, server.control, long(20_000, 200_000), long(3, 60))
+    fire("threads_fire.py", library, server.port, server.control, long(20_000, 200_000), long(3, 25))
