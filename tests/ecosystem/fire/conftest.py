@@ -45,4 +45,6 @@ def old_fire(also_with_legacy, figures):
 
 def _run(compare, figures, program, *args, libraries=""):
     path = os.pathsep.join(filter(None, (str(HERE.parent / "programs"), libraries)))
-    return compare(HERE / "programs" / program, *args, PYTHONPATH=path, FIGURES=str(figures))
+    # Of malloc's arenas, one per thread, each would keep its own peak.
+    environment = {"PYTHONPATH": path, "FIGURES": str(figures), "MALLOC_ARENA_MAX": "1"}
+    return compare(HERE / "programs" / program, *args, **environment)
