@@ -14,7 +14,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from servers import certificates, mariadb, mortal_mariadb, mortal_postgres, mortal_redis, postgres, redis_server  # noqa: E402, F401 (fixtures)
+from servers import certificates, mariadb, postgres, redis_server  # noqa: E402, F401 (fixtures)
+from servers import mortal_mariadb, mortal_postgres, mortal_redis  # noqa: E402, F401 (fixtures)
 
 PROGRAMS = pathlib.Path(__file__).with_name("programs")
 WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "300"))  # only a hang takes so long

@@ -6,11 +6,10 @@
 import json
 import os
 import pathlib
-import platform
-import subprocess
 import sys
 
 import pytest
+from figures_of import surroundings
 
 SECONDS = float(os.environ.get("FERRIO_SOAK_SECONDS", "5"))
 OUT = os.environ.get("FERRIO_SOAK_OUT")
@@ -23,11 +22,6 @@ OBJECTS = 400
 FDS = 8
 
 
-def machine():
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    return {"commit": commit, "python": platform.python_version(), "kernel": platform.release(), "cpus": os.cpu_count()}
-
-
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="redis-py times out under this load on CPython 3.11, on asyncio too")
 def test_nothing_grows(on_one, tmp_path, redis_server, mariadb, postgres, mortal_redis, certificates):
     samples = tmp_path / "samples"
@@ -37,7 +31,7 @@ def test_nothing_grows(on_one, tmp_path, redis_server, mariadb, postgres, mortal
     assert printed == "OK\n"
     taken = [json.loads(line) for line in samples.read_text().splitlines()]
     if OUT:
-        pathlib.Path(OUT).write_text(json.dumps({**machine(), "seconds": SECONDS, "samples": taken}, indent=1) + "\n")
+        pathlib.Path(OUT).write_text(json.dumps({**surroundings(), "seconds": SECONDS, "samples": taken}, indent=1) + "\n")
     early, late = taken[3], taken[-1]
     assert late["tasks"] == early["tasks"]
     assert late["fds"] <= early["fds"] + FDS

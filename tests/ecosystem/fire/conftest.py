@@ -4,9 +4,9 @@ import functools
 import json
 import os
 import pathlib
-import platform
 
 import pytest
+from figures_of import surroundings
 
 HERE = pathlib.Path(__file__).parent
 OUT = os.environ.get("FERRIO_FIRE_OUT")
@@ -27,8 +27,7 @@ def figures(tmp_path_factory):
     yield noted
     if OUT:
         lines = [json.loads(line) for line in noted.read_text().splitlines()]
-        head = {"python": platform.python_version(), "kernel": platform.release(), "cpus": os.cpu_count()}
-        pathlib.Path(OUT).write_text(json.dumps({**head, "figures": lines}, indent=1) + "\n")
+        pathlib.Path(OUT).write_text(json.dumps({**surroundings(), "figures": lines}, indent=1) + "\n")
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from aiohttp import web
 
 
 @contextlib.asynccontextmanager
-async def serving(*routes, ssl_context=None, **runner_options):
+async def serving(*routes, port=0, ssl_context=None, **runner_options):
     """Serve (method, path, handler) triples; enter with the port."""
     app = web.Application(client_max_size=1 << 20)
     app.add_routes([web.route(*route) for route in routes])
     runner = web.AppRunner(app, access_log=None, **runner_options)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=ssl_context).start()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=ssl_context).start()
     try:
         yield runner.addresses[0][1]
     finally:

@@ -1,5 +1,5 @@
-"""aiohttp, websockets, Redis, MariaDB, PostgreSQL, a Redis that is killed all the time, TLS connections, UDP, executors and processes
-at once in rounds; after each a sample of what the process holds while nothing goes on, as a line of JSON in the file $SAMPLES.
+"""aiohttp, websockets, Redis, MariaDB, PostgreSQL, a Redis that is killed all the time, TLS connections, UDP, executors and
+processes at once in rounds; after each a sample of what the process holds while nothing goes on, as a line of JSON in the file $SAMPLES.
 
     mixed_load.py REDIS_PORT MARIADB_PORT POSTGRES_PORT MORTAL_REDIS_PORT CONTROL CA SERVER_PEM SECONDS
 """

@@ -15,10 +15,10 @@ class _Quiet(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving(app, **options):
+async def serving(app, port=0, **options):
     """Serve an ASGI application; enter with the port."""
     options = {"log_config": None, "access_log": False, "timeout_graceful_shutdown": 5, **options}
-    server = _Quiet(uvicorn.Config(app, host="127.0.0.1", port=0, **options))
+    server = _Quiet(uvicorn.Config(app, host="127.0.0.1", port=port, **options))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.001)

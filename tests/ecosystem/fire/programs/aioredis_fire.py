@@ -5,6 +5,7 @@ server's death.
 """
 
 import asyncio
+import functools
 import ssl
 import sys
 
@@ -54,7 +55,8 @@ async def outlive(address, options):
         await pipe.execute()
         return map(int, await numbers)
 
-    await Fire(CONTROL, write, stored, ERRORS).rounds(int(ROUNDS), f"aioredis, {address.partition(':')[0][:6]}")
+    name = f"aioredis, {address.partition(':')[0]}" if ":" in address else "aioredis, UNIX"
+    await Fire(functools.partial(order, CONTROL), write, stored, ERRORS).rounds(int(ROUNDS), name)
     pool.close()
     await pool.wait_closed()
 

@@ -1,10 +1,11 @@
-"""asyncpg with PostgreSQL: COPY in and out, notifications, cancelled queries, plain and over TLS; the server dies in the middle of a
-query, of a COPY each way and of a load of writes.
+"""asyncpg with PostgreSQL: COPY in and out, notifications, cancelled queries, plain and over TLS; the server dies in the middle of
+a query, of a COPY each way and of a load of writes.
 
     asyncpg_fire.py PORT CA CONTROL ROWS ROUNDS
 """
 
 import asyncio
+import functools
 import logging
 import ssl
 import sys
@@ -126,7 +127,8 @@ async def outlive(options):
             return {row[0] for row in await pool.fetch("DELETE FROM w RETURNING id")}
 
         await pool.execute("DROP TABLE IF EXISTS w; CREATE TABLE w (id int PRIMARY KEY)")
-        await Fire(CONTROL, write, stored, ERRORS).rounds(int(ROUNDS), f"asyncpg{', TLS' if options['ssl'] else ''}")
+        name = f"asyncpg{', TLS' if options['ssl'] else ''}"
+        await Fire(functools.partial(order, CONTROL), write, stored, ERRORS).rounds(int(ROUNDS), name)
 
 
 def report(loop, context):

@@ -1,5 +1,5 @@
-"""Clients by the hundred or the ten thousand that stay, slow ones, half-closed ones, uploads that break off, and a server that stops
-while requests are in flight.
+"""Clients by the hundred or the ten thousand that stay, slow ones, half-closed ones, uploads that break off, and a server that
+stops while requests are in flight.
 
     http_fire.py aiohttp|fastapi CLIENTS
 """
@@ -182,6 +182,7 @@ async def graceful_end(visit):
 async def main(framework, count):
     ran_on.tell()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert hard >= int(count) + SPARE_FDS, f"ulimit -Hn is {hard}: not enough for {count} clients"
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     orders, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(framework, theirs))
@@ -189,7 +190,7 @@ async def main(framework, count):
     theirs.close()
     before = held.now()
     visit = Visit(orders.recv(), orders)
-    await crowd(visit, framework, min(int(count), hard - SPARE_FDS))
+    await crowd(visit, framework, int(count))
     await slow(visit)
     await half_closed(visit)
     await cut_uploads(visit)

@@ -5,6 +5,7 @@ in use; the server dies in the middle of a query, of a result and of a load of w
 """
 
 import asyncio
+import functools
 import importlib
 import ssl
 import sys
@@ -125,7 +126,8 @@ async def outlive(options):
 
         async with users.acquire() as connection:
             await ask(connection, "CREATE OR REPLACE TABLE w (id INT PRIMARY KEY) ENGINE=InnoDB")
-        await Fire(CONTROL, write, stored, MySQLError).rounds(int(ROUNDS), f"{LIBRARY}{', TLS' if 'ssl' in options else ''}")
+        name = f"{LIBRARY}{', TLS' if 'ssl' in options else ''}"
+        await Fire(functools.partial(order, CONTROL), write, stored, MySQLError).rounds(int(ROUNDS), name)
 
 
 async def main():

@@ -5,11 +5,13 @@ server.
 """
 
 import asyncio
+import functools
 import sys
 
 import held
 import ran_on
 import redis.asyncio as redis
+from control import order
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, RedisError
 from redis.retry import Retry
@@ -60,7 +62,7 @@ async def outlive(way, options):
             async with client.pipeline() as pipe:
                 return map(int, (await pipe.lrange("numbers", 0, -1).delete("numbers").execute())[0])
 
-        fire = Fire(CONTROL, write, stored, RedisError)
+        fire = Fire(functools.partial(order, CONTROL), write, stored, RedisError)
         await fire.rounds(int(ROUNDS), f"redis-py, {way}")
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)

@@ -6,6 +6,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import importlib
 import sys
 import threading
@@ -84,7 +85,7 @@ async def main():
             await in_thread(ask, "DELETE FROM w")
             return numbers
 
-        await Fire(CONTROL, write, stored, driver.Error).rounds(int(ROUNDS), f"{LIBRARY} in threads")
+        await Fire(functools.partial(order, CONTROL), write, stored, driver.Error).rounds(int(ROUNDS), f"{LIBRARY} in threads")
         barrier = threading.Barrier(WRITERS)
         await asyncio.gather(*(in_thread(lambda: (barrier.wait(), close())) for _ in range(WRITERS)))
         ticking.cancel()

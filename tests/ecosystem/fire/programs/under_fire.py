@@ -6,8 +6,6 @@ import itertools
 import json
 import os
 
-from control import order
-
 WRITERS = 8
 WRITES = 50  # that are acknowledged before the server dies, and after it is back
 GROWTH_KIB = 16 * 1024  # what malloc does, with an arena for each thread
@@ -26,11 +24,12 @@ def note(**figures):
 
 
 class Fire:
-    """`write(number)` returns when the server has acknowledged it, `stored()` are the numbers that the server has. While it is
-    dead, a write may end with one of the library's `errors` and with nothing else."""
+    """`order("kill")` and `order("start")` are obeyed when they return, `write(number)` returns when the server has acknowledged
+    it, `stored()` are the numbers that the server has. While it is dead, a write may end with one of the library's `errors` and
+    with nothing else."""
 
-    def __init__(self, control, write, stored, errors):
-        self.control, self.write, self.stored, self.errors = control, write, stored, errors
+    def __init__(self, order, write, stored, errors):
+        self.order, self.write, self.stored, self.errors = order, write, stored, errors
         self.numbers = itertools.count()
         self.lost, self.kept, self.surprises, self.sizes = 0, 0, collections.Counter(), []
 
@@ -47,10 +46,10 @@ class Fire:
         self.acknowledged, self.failures, self.over = set(), collections.Counter(), False
         writers = [asyncio.create_task(self._writer(number)) for number in range(WRITERS)]
         await self._acknowledges()
-        await order(self.control, "kill")
+        await self.order("kill")
         while len(self.failures) < WRITERS:
             await asyncio.sleep(0.01)
-        await order(self.control, "start")
+        await self.order("start")
         await self._acknowledges()
         self.over = True
         await asyncio.gather(*writers)
