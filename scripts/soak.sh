@@ -11,7 +11,7 @@ minutes=${1:-30}
 version=$(default_version)
 scripts/build.sh "$version" release test ecosystem
 install_seeds "$version"
-FERRIO_FIRE=long FERRIO_WATCHDOG_SECONDS=1800 FERRIO_FIRE_OUT=$root/benches/results/soak-fire-$version.json \
+FERRIO_FIRE=long FERRIO_WATCHDOG_SECONDS=3600 FERRIO_FIRE_OUT=$root/benches/results/soak-fire-$version.json \
     ".venv-$version/bin/python" -m pytest -q tests/ecosystem -m fire
 export FERRIO_SOAK_SECONDS=$((minutes * 60)) FERRIO_WATCHDOG_SECONDS=$((minutes * 120 + 300))
 export FERRIO_SOAK_OUT=$root/benches/results/soak-$version.json
