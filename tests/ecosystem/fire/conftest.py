@@ -24,10 +24,7 @@ def figures(tmp_path_factory):
     """The file where programs note theirs; all of them go to the file $FERRIO_FIRE_OUT."""
     noted = tmp_path_factory.mktemp("figures") / "noted"
     noted.touch()
-    yield noted
-    if OUT:
-        lines = [json.loads(line) for line in noted.read_text().splitlines()]
-        pathlib.Path(OUT).write_text(json.dumps({**surroundings(), "figures": lines}, indent=1) + "\n")
+    return noted
 
 
 @pytest.fixture
@@ -46,4 +43,8 @@ def _run(compare, figures, program, *args, libraries=""):
     path = os.pathsep.join(filter(None, (str(HERE.parent / "programs"), libraries)))
     # Of malloc's arenas, one per thread, each would keep its own peak.
     environment = {"PYTHONPATH": path, "FIGURES": str(figures), "MALLOC_ARENA_MAX": "1"}
-    return compare(HERE / "programs" / program, *args, **environment)
+    output = compare(HERE / "programs" / program, *args, **environment)
+    if OUT:
+        lines = [json.loads(line) for line in figures.read_text().splitlines()]
+        pathlib.Path(OUT).write_text(json.dumps({**surroundings(), "figures": lines}, indent=1) + "\n")
+    return output
