@@ -15,13 +15,8 @@ from asyncio.log import logger
 
 from . import _popen
 
-_MUST_BE = {
-    "universal_newlines": False,
-    "bufsize": 0,
-    "text": False,
-    "encoding": None,
-    "errors": None,
-}
+#: Errors of a child are short.
+_ERROR_BYTES = 4096
 
 
 class _PipeProtocol(asyncio.Protocol):
@@ -94,7 +89,7 @@ class ProcessTransport(asyncio.SubprocessTransport):
         try:
             while True:
                 await self._readable(popen._errors)
-                part = os.read(popen._errors, 50_000)
+                part = os.read(popen._errors, _ERROR_BYTES)
                 if not part:
                     break
                 data += part
@@ -182,8 +177,9 @@ class ProcessTransport(asyncio.SubprocessTransport):
 
     def _finish_if_over(self):
         # Not before every pipe has its transport: a quick child ends while they are made.
-        over = self._connected and all(pipe.disconnected for pipe in self._pipes.values())
-        if over and self._returncode is not None:
+        if self._returncode is None or not self._connected:
+            return
+        if all(pipe.disconnected for pipe in self._pipes.values()):
             self._tell("connection_lost", None)
 
     async def _wait(self):
@@ -338,10 +334,17 @@ class Spawning:
         )
 
     @staticmethod
-    def _check_popen(*given):
-        for (name, value), got in zip(_MUST_BE.items(), given):
-            if got is not None if value is None else got:
-                raise ValueError(f"{name} must be {value}")
+    def _check_popen(universal_newlines, bufsize, text, encoding, errors):
+        if universal_newlines:
+            raise ValueError("universal_newlines must be False")
+        if bufsize:
+            raise ValueError("bufsize must be 0")
+        if text:
+            raise ValueError("text must be False")
+        if encoding is not None:
+            raise ValueError("encoding must be None")
+        if errors is not None:
+            raise ValueError("errors must be None")
 
     async def _spawn(self, protocol_factory, command, **kwargs):
         protocol = protocol_factory()

@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
 
-use super::Memory;
+use super::{Memory, Stack};
 
 /// A system call's result: -errno on failure.
 type Answer = isize;
@@ -21,13 +21,66 @@ const SIGNAL_SET_BYTES: usize = 8;
 type KernelSigaction = [usize; 8];
 const LAST_SIGNAL: usize = 64;
 
+/// `struct clone_args` of clone3(2), as far as its first version goes.
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+}
+
+/// clone3(2), Linux 5.5: handlers of the parent are no handlers of the child. Ignored signals stay ignored.
+const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
+
 /// Starts the child; its process id.
-pub(super) fn clone(memory: &Memory) -> io::Result<i32> {
-    let flags = libc::CLONE_VM | libc::SIGCHLD;
+pub(super) fn clone(memory: &mut Memory) -> io::Result<i32> {
+    memory.has_no_handlers = true;
+    let answer = clone_without_handlers(memory);
+    if answer >= 0 {
+        return Ok(answer as i32);
+    }
+    // An older kernel, or a sandbox that cannot look into the structure. What fails for another reason does so again.
+    memory.has_no_handlers = false;
+    let answer = clone_with_handlers(memory);
+    if answer < 0 {
+        return Err(io::Error::from_raw_os_error(-(answer as i32)));
+    }
+    Ok(answer as i32)
+}
+
+fn clone_without_handlers(memory: &Memory) -> Answer {
+    let args = CloneArgs {
+        flags: libc::CLONE_VM as u64 | CLONE_CLEAR_SIGHAND,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: memory.stack.0 as u64,
+        stack_size: Stack::BYTES as u64,
+        ..CloneArgs::default()
+    };
+    let (at, size) = (ptr::from_ref(&args) as usize, size_of::<CloneArgs>());
+    // SAFETY: as `clone_into` asks; the stack is the child's alone.
+    unsafe { clone_into(memory, libc::SYS_clone3, at, size) }
+}
+
+fn clone_with_handlers(memory: &Memory) -> Answer {
+    let flags = (libc::CLONE_VM | libc::SIGCHLD) as usize;
+    // SAFETY: as `clone_into` asks; the stack is the child's alone.
+    unsafe { clone_into(memory, libc::SYS_clone, flags, memory.stack.top() as usize) }
+}
+
+/// A system call that returns in the parent as any other, and in the child, on the stack of `memory`, goes to `run`.
+///
+/// # Safety
+/// `number` is `clone` or `clone3`, and the two arguments ask for shared memory and that stack.
+unsafe fn clone_into(memory: &Memory, number: libc::c_long, first: usize, second: usize) -> Answer {
     let answer: Answer;
-    // SAFETY: the arguments are those of clone(2): the child gets a stack that nobody else uses, and memory that outlives
-    // it (`Starting`). In the parent this is a system call as any other, which changes rax, rcx and r11. The child never
-    // comes out of the block: `run` does not return.
+    // SAFETY: the child gets a stack that nobody else uses, and memory that outlives it (`Starting`). In the parent a
+    // system call changes rax, rcx and r11. The child never comes out of the block: `run` does not return.
     unsafe {
         asm!(
             "syscall",
@@ -38,9 +91,9 @@ pub(super) fn clone(memory: &Memory) -> io::Result<i32> {
             "call r13",
             "ud2",
             "2:",
-            inlateout("rax") libc::SYS_clone as Answer => answer,
-            in("rdi") flags as usize,
-            in("rsi") memory.stack.top(),
+            inlateout("rax") number as Answer => answer,
+            in("rdi") first,
+            in("rsi") second,
             in("rdx") 0usize,
             in("r10") 0usize,
             in("r8") 0usize,
@@ -50,10 +103,7 @@ pub(super) fn clone(memory: &Memory) -> io::Result<i32> {
             lateout("r11") _,
         );
     }
-    if answer < 0 {
-        return Err(io::Error::from_raw_os_error(-(answer as i32)));
-    }
-    Ok(answer as i32)
+    answer
 }
 
 /// One system call.
@@ -125,7 +175,13 @@ unsafe fn prepare(memory: &Memory) -> Result<(), Failure> {
         if program.umask >= 0 {
             call(libc::SYS_umask, [program.umask as usize, 0, 0, 0]);
         }
-        reset_signals(program.restore_signals);
+        if !memory.has_no_handlers {
+            reset_handlers();
+        }
+        if program.restore_signals {
+            reset(libc::SIGPIPE as usize);
+            reset(libc::SIGXFSZ as usize);
+        }
         let mask = ptr::from_ref(&memory.signals) as usize;
         let set = [libc::SIG_SETMASK as usize, mask, 0, SIGNAL_SET_BYTES];
         check(call(libc::SYS_rt_sigprocmask, set), ELSEWHERE)?;
@@ -197,12 +253,11 @@ unsafe fn place(fd: RawFd, at: c_int) -> Answer {
     }
 }
 
-/// Default actions for what the parent handles, and with `restore` for what Python ignores.
+/// Default actions for what the parent handles. What it ignores stays ignored.
 ///
 /// # Safety
 /// In the child only: its table of handlers is its own.
-unsafe fn reset_signals(restore: bool) {
-    let default: KernelSigaction = [0; 8];
+unsafe fn reset_handlers() {
     for signal in 1..=LAST_SIGNAL {
         let mut current: KernelSigaction = [0; 8];
         let look = [
@@ -211,22 +266,24 @@ unsafe fn reset_signals(restore: bool) {
             ptr::from_mut(&mut current) as usize,
             SIGNAL_SET_BYTES,
         ];
-        // SAFETY: the kernel writes less than the size of `current`.
-        unsafe { call(libc::SYS_rt_sigaction, look) };
-        let [handler, ..] = current;
-        let restored =
-            restore && (signal == libc::SIGPIPE as usize || signal == libc::SIGXFSZ as usize);
-        if restored || (handler != libc::SIG_DFL && handler != libc::SIG_IGN) {
-            let set = [
-                signal,
-                ptr::from_ref(&default) as usize,
-                0,
-                SIGNAL_SET_BYTES,
-            ];
-            // SAFETY: the kernel reads less than the size of `default`.
-            unsafe { call(libc::SYS_rt_sigaction, set) };
+        // SAFETY: the kernel writes less than the size of `current`; `reset` as here.
+        unsafe {
+            call(libc::SYS_rt_sigaction, look);
+            let [handler, ..] = current;
+            if handler != libc::SIG_DFL && handler != libc::SIG_IGN {
+                reset(signal);
+            }
         }
     }
+}
+
+/// # Safety
+/// In the child only.
+unsafe fn reset(signal: usize) {
+    let default: KernelSigaction = [0; 8];
+    let at = ptr::from_ref(&default) as usize;
+    // SAFETY: the kernel reads less than the size of `default`.
+    unsafe { call(libc::SYS_rt_sigaction, [signal, at, 0, SIGNAL_SET_BYTES]) };
 }
 
 /// Closes the gaps between the descriptors that stay.
@@ -304,5 +361,46 @@ unsafe fn fail(memory: &Memory, answer: Answer, place: &[u8]) -> ! {
     loop {
         // SAFETY: ends this process.
         unsafe { call(libc::SYS_exit_group, [255, 0, 0, 0]) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::ptr;
+
+    use super::super::{Memory, Program, block_all_signals, restore_signals};
+
+    #[test]
+    fn a_kernel_without_clone3_starts_it_as_well() {
+        let strings = |texts: &[&str]| -> Vec<CString> {
+            let strings = texts.iter().map(|&text| CString::new(text));
+            strings.collect::<Result<_, _>>().expect("no NUL")
+        };
+        let mut memory = Memory::new(Program {
+            argv: strings(&["sh", "-c", "exit 7"]),
+            candidates: strings(&["/bin/sh"]),
+            environment: None,
+            directory: None,
+            close_others: true,
+            keep: Vec::new(),
+            standard: [-1; 3],
+            parents: [-1; 4],
+            errors: -1,
+            restore_signals: true,
+            new_session: false,
+            process_group: -1,
+            umask: -1,
+        })
+        .expect("memory for a stack");
+        memory.signals = block_all_signals().expect("a mask");
+        let pid = super::clone_with_handlers(&memory);
+        restore_signals(&memory.signals);
+        let mut status = 0;
+        // SAFETY: writes the status of our own child, which is dead when it returns.
+        let reaped = unsafe { libc::waitpid(pid as i32, ptr::from_mut(&mut status), 0) };
+        assert_eq!(reaped as isize, pid);
+        assert!(libc::WIFEXITED(status));
+        assert_eq!(libc::WEXITSTATUS(status), 7);
     }
 }

@@ -20,12 +20,13 @@
 //!   them.
 //! * Another user must not get at it while it shares our memory. Programs that change users are not for here.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 #[cfg(target_arch = "x86_64")]
 mod child;
@@ -97,8 +98,10 @@ struct Memory {
     candidates: Vec<*const c_char>,
     environment: Vec<*const c_char>,
     /// Kept for `environment` when the program has none of its own.
-    _inherited: Vec<CString>,
+    _inherited: Vec<u8>,
     signals: libc::sigset_t,
+    /// Has the kernel put the parent's handlers away, or has the child to do it?
+    has_no_handlers: bool,
     stack: Stack,
 }
 
@@ -106,11 +109,19 @@ struct Memory {
 #[derive(Debug)]
 struct Stack(*mut libc::c_void);
 
+/// The last one that was given back, for the next child: mapping, touching and unmapping one costs page faults and, while
+/// another thread runs, an interrupt of its processor.
+static SPARE_STACK: AtomicPtr<libc::c_void> = AtomicPtr::new(ptr::null_mut());
+
 impl Stack {
     /// A child needs some hundred bytes, an unoptimised one some thousand.
     const BYTES: usize = 64 * 1024;
 
     fn new() -> io::Result<Self> {
+        let spare = SPARE_STACK.swap(ptr::null_mut(), Ordering::AcqRel);
+        if !spare.is_null() {
+            return Ok(Self(spare));
+        }
         let (prot, flags) = (
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK,
@@ -132,8 +143,12 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new` with this length, unmapped once; nobody runs on it (`Starting::over`).
-        unsafe { libc::munmap(self.0, Self::BYTES) };
+        // Nobody runs on it any more (`Starting::over`).
+        let surplus = SPARE_STACK.swap(self.0, Ordering::AcqRel);
+        if !surplus.is_null() {
+            // SAFETY: mapped by `new` with this length; out of the place for the spare one, it is nobody's but ours.
+            unsafe { libc::munmap(surplus, Self::BYTES) };
+        }
     }
 }
 
@@ -161,7 +176,7 @@ pub fn start(program: Program) -> io::Result<Starting> {
     let mut memory = Memory::new(program)?;
     // The child unblocks them when it has no handlers any more.
     memory.signals = block_all_signals()?;
-    let pid = clone(&memory);
+    let pid = clone(&mut memory);
     restore_signals(&memory.signals);
     Ok(Starting {
         pid: pid?,
@@ -170,46 +185,62 @@ pub fn start(program: Program) -> io::Result<Starting> {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn clone(memory: &Memory) -> io::Result<i32> {
+fn clone(memory: &mut Memory) -> io::Result<i32> {
     child::clone(memory)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn clone(_memory: &Memory) -> io::Result<i32> {
+fn clone(_memory: &mut Memory) -> io::Result<i32> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
 impl Memory {
     fn new(program: Program) -> io::Result<Box<Self>> {
         let mut inherited = Vec::new();
-        if program.environment.is_none() {
-            inherited = current_environment();
-        }
         // The strings stay where they are when the vectors that hold them move.
-        let environment = pointers(program.environment.as_ref().unwrap_or(&inherited));
+        let environment = match &program.environment {
+            Some(environment) => pointers(environment),
+            None => {
+                inherited = current_environment();
+                pointers_into(&inherited)
+            }
+        };
         Ok(Box::new(Self {
             argv: pointers(&program.argv),
             candidates: pointers(&program.candidates),
             environment,
             _inherited: inherited,
             signals: empty_set(),
+            has_no_handlers: false,
             stack: Stack::new()?,
             program,
         }))
     }
 }
 
-/// A copy: the parent may change it while the child is about to `exec`.
-fn current_environment() -> Vec<CString> {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    std::env::vars_os()
-        .filter_map(|(name, value)| {
-            let mut entry = name.into_vec();
-            entry.push(b'=');
-            entry.extend_from_slice(value.as_bytes());
-            CString::new(entry).ok()
-        })
-        .collect()
+/// A copy, one string after the other: the parent may change it while the child is about to `exec`.
+fn current_environment() -> Vec<u8> {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    let mut copy = Vec::new();
+    // SAFETY: the C library's array of C strings; null at its end, and itself null after clearenv(3). As for getenv(3), it
+    // is the program's part that nobody sets a variable in another thread at the same time.
+    unsafe {
+        let mut entry = environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            copy.extend_from_slice(CStr::from_ptr(*entry).to_bytes_with_nul());
+            entry = entry.add(1);
+        }
+    }
+    copy
+}
+
+/// A C array of the strings that stand in `text` one after the other, each with its NUL.
+fn pointers_into(text: &[u8]) -> Vec<*const c_char> {
+    let strings = text.split_inclusive(|&byte| byte == 0);
+    let strings = strings.map(|string| string.as_ptr().cast());
+    strings.chain([ptr::null()]).collect()
 }
 
 /// A C array of strings: null at the end.
