@@ -221,13 +221,19 @@ fn what_is_no_socket_works_too() {
     assert_eq!(net::send(write_fd, b"ab").expect("room"), 2);
     let parts = [IoSlice::new(b"c"), IoSlice::new(b"d")];
     assert_eq!(net::send_vectored(write_fd, &parts).expect("room"), 2);
-    assert_eq!(net::recv(read_fd, &mut buf).expect("data"), 4);
+    assert_eq!(net::recv(read_fd, &mut buf[..1]).expect("data"), 1);
+    assert_eq!(net::read(read_fd, &mut buf[1..]).expect("data"), 3);
     assert_eq!(&buf[..4], b"abcd");
     let many = [IoSlice::new(b"x"); 3000];
     assert_eq!(net::send_vectored(write_fd, &many).expect("room"), 1024);
     assert_eq!(net::recv(read_fd, &mut buf).expect("data"), 1024);
+    assert_eq!(
+        net::read(read_fd, &mut buf).expect_err("empty").kind(),
+        ErrorKind::WouldBlock
+    );
     drop(writer);
     assert_eq!(net::recv(read_fd, &mut buf).expect("end of file"), 0);
+    assert_eq!(net::read(read_fd, &mut buf).expect("end of file"), 0);
 }
 
 #[test]

@@ -35,9 +35,19 @@ pub fn recv_uninit(fd: RawFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> 
     // SAFETY: the kernel writes at most `buf.len()` bytes, into `buf`.
     let received = retry_len(|| unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), 0) });
     match received {
-        Err(error) if is_no_socket(&error) => read(fd, buf),
+        Err(error) if is_no_socket(&error) => read_uninit(fd, buf),
         received => received,
     }
+}
+
+/// As [`recv`], with one system call also where the descriptor is no socket.
+///
+/// # Errors
+/// `WouldBlock`, EIO, and so on: read(2).
+#[inline]
+pub fn read(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the kernel writes at most `buf.len()` bytes, into `buf`.
+    retry_len(|| unsafe { libc::read(fd, buf.as_mut_ptr().cast(), buf.len()) })
 }
 
 /// Sends from `buf`; returns how many bytes the kernel took, perhaps fewer than there are.
@@ -82,7 +92,7 @@ fn is_no_socket(error: &io::Error) -> bool {
 }
 
 #[cold]
-fn read(fd: RawFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+fn read_uninit(fd: RawFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
     // SAFETY: the kernel writes at most `buf.len()` bytes, into `buf`.
     retry_len(|| unsafe { libc::read(fd, buf.as_mut_ptr().cast(), buf.len()) })
 }

@@ -103,7 +103,7 @@ pub fn ready(py: Python<'_>, this: &Own<ReadPipeTransport>) -> PyRes<()> {
         return Ok(());
     };
     let mut room = engine.take_receive_buffer();
-    let received = net::recv(this.fd.get(), &mut room);
+    let received = net::read(this.fd.get(), &mut room);
     let data = match &received {
         Ok(length @ 1..) => Some(buffer::new_bytes(py, &room[..*length])),
         _ => None,
