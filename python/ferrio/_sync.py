@@ -5,10 +5,12 @@ Each is a real subclass of asyncio's, so `isinstance` and `issubclass` hold for 
 """
 
 import asyncio
+import functools
 
 from . import _ferrio
 
 __all__ = (
+    "Barrier",
     "BoundedSemaphore",
     "Condition",
     "Event",
@@ -43,6 +45,17 @@ class Semaphore(_ferrio._Semaphore, asyncio.Semaphore):
 class BoundedSemaphore(_ferrio._BoundedSemaphore, Semaphore, asyncio.BoundedSemaphore):
     __slots__ = ()
     __doc__ = asyncio.BoundedSemaphore.__doc__
+
+
+class Barrier(asyncio.Barrier):
+    # asyncio's own code; the waiting is that of a native condition.
+    __slots__ = ()
+    __doc__ = asyncio.Barrier.__doc__
+
+    @functools.wraps(asyncio.Barrier.__init__)
+    def __init__(self, parties):
+        super().__init__(parties)
+        self._cond = Condition()
 
 
 class Queue(_ferrio._Queue, asyncio.Queue):

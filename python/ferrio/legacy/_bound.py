@@ -15,8 +15,8 @@ from ._warn import warn
 #: asyncio's own classes, of which ours are made.
 STOCK = {name: getattr(_sync, name).__bases__[-1] for name in _sync.__all__}
 
-#: Those whose `__init__` had the argument; PriorityQueue and LifoQueue inherit it.
-CLASSES = tuple(stock for name, stock in STOCK.items() if name not in ("PriorityQueue", "LifoQueue"))
+#: Those whose `__init__` had the argument; PriorityQueue and LifoQueue inherit it, and there was no Barrier.
+CLASSES = tuple(stock for name, stock in STOCK.items() if name not in ("Barrier", "PriorityQueue", "LifoQueue"))
 
 #: What the object makes for itself and has to be on the same loop.
 _PARTS = {STOCK["Condition"]: "_lock", STOCK["Queue"]: "_finished"}

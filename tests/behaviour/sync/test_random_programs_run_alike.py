@@ -169,6 +169,34 @@ def condition_program(driver):
     return operations, lambda: (condition.locked(), tail(condition)), finish
 
 
+def barrier_program(driver):
+    barrier = driver.lib.Barrier(driver.dice.choice([1, 2, 3, 4]))
+
+    async def within(turns):
+        async with barrier as position:
+            driver.note("within", position, barrier.n_waiting)
+            await driver.turns(turns)
+            return position
+
+    def rarely(name, function):
+        if driver.dice.random() < 0.3:
+            driver.start(name, function)
+
+    operations = [
+        lambda: driver.start("wait", barrier.wait),
+        lambda: driver.start("wait", barrier.wait),
+        lambda: driver.start("wait", barrier.wait),
+        lambda: driver.start("within", within, driver.dice.randrange(3)),
+        lambda: rarely("reset", barrier.reset),
+        lambda: driver.dice.random() < 0.3 and rarely("abort", barrier.abort),
+    ]
+
+    def show():
+        return barrier.parties, barrier.n_waiting, barrier.broken, tail(barrier), barrier._count
+
+    return operations, show, lambda: None
+
+
 def queue_program(driver, kind="Queue"):
     queue = getattr(driver.lib, kind)(driver.dice.choice([0, 1, 2, 3]))
     items = iter(driver.dice.sample(range(10_000), 1000))
@@ -215,6 +243,7 @@ PROGRAMS = {
     "semaphore": semaphore_program,
     "bounded": bounded_program,
     "condition": condition_program,
+    "barrier": barrier_program,
     "queue": queue_program,
     "priority": priority_queue_program,
     "lifo": lifo_queue_program,

@@ -1,4 +1,4 @@
-//! ROOM    floor 5: `Lock`, `Event`, `Semaphore`, `Condition`, `Barrier` and the queues
+//! ROOM    floor 5: `Lock`, `Event`, `Semaphore`, `Condition` and the queues (`Barrier` is asyncio's, on this `Condition`)
 //! KNOWS   ffi, names, engine, future, awaitable, core::line    NEVER   tasks, the event loop's class
 //! IN      calls of tasks, cancellations                        OUT     coroutines; results for the futures of those who wait
 //! PROOF   tests/behaviour/sync, CPython's test_locks and test_queues with `--replace-from ferrio`, core's tests of `line`
