@@ -164,6 +164,11 @@ class Loop:
     """The native part of `ferrio.Loop`."""
 
     slow_callback_duration: float
+    # Tasks live until they are done, although nobody else refers to them.
+    @property
+    def keep_tasks_alive(self) -> bool: ...
+    @keep_tasks_alive.setter
+    def keep_tasks_alive(self, value: bool) -> None: ...
     @property
     def _debug(self) -> bool: ...
     @property

@@ -69,6 +69,8 @@ pub struct Engine {
     news: GuardedCell<News>,
     /// Tasks of this loop that are not done, for `all_tasks()`. They leave in their dealloc at the latest.
     tasks: GuardedCell<Slab<Unowned<crate::ffi::Any>>>,
+    /// Which of them, and of others, the loop keeps alive.
+    kept: tasks::Kept,
     /// Blocking jobs in flight and who waits for them.
     jobs: GuardedCell<Slab<SinkRef>>,
     /// Mail from other threads.
@@ -106,6 +108,7 @@ impl Class for Engine {
 
     fn traverse(&self, visit: &mut Visit) {
         visit.slot(&self.task_noted);
+        self.kept.traverse(visit);
         let _ = self
             .ready
             .look(|ready| ready.iter().for_each(|entry| entry.traverse(visit)));
@@ -157,6 +160,7 @@ impl Engine {
             starting: GuardedCell::new(Vec::new()),
             news: GuardedCell::new(News::default()),
             tasks: GuardedCell::new(Slab::new()),
+            kept: tasks::Kept::new(),
             jobs: GuardedCell::new(Slab::new()),
             inbox: Arc::new(Inbox::new(Arc::clone(&waker))),
             poller: RefCell::new(Some(kernel)),
@@ -276,6 +280,7 @@ impl Engine {
         drop(sources);
         drop(self.unflushed.take());
         drop(self.jobs.take());
+        self.kept.release();
         drop(self.inbox.close());
     }
 }

@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 
 use super::{Loop, calls, dispatch, resolve, run, signals, spawn, transports, watchers};
-use crate::ffi::{Method, Own, Property, PyRes, Raised};
+use crate::ffi::{Method, Own, Property, PyRes, Raised, call};
 use crate::transport::process;
 
 pub(super) fn methods() -> Vec<Method<Loop>> {
@@ -57,7 +57,7 @@ fn running() -> Vec<Method<Loop>> {
             c"_set_debug",
             c"_set_debug($self, enabled, /)\n--\n\nThe native part of set_debug().",
             |py, this: &Own<Loop>, on: &Own| -> PyRes<()> {
-                this.set_debug(crate::ffi::call::truth(py, on)?);
+                this.set_debug(call::truth(py, on)?);
                 Ok(())
             },
         ),
@@ -283,6 +283,17 @@ pub(super) fn properties() -> Vec<Property<Loop>> {
             };
             this.slow_callback_duration
                 .set(value.bound(py).extract::<f64>()?);
+            Ok(())
+        }),
+        Property::get(c"keep_tasks_alive", |_, this: &Own<Loop>| {
+            this.keeps_tasks()
+        })
+        .set(|py, this: &Own<Loop>, value| {
+            let Some(value) = value else {
+                let text = "cannot delete keep_tasks_alive";
+                return Err(Raised::new::<pyo3::exceptions::PyAttributeError>(py, text));
+            };
+            this.keep_tasks(py, call::truth(py, value)?);
             Ok(())
         }),
         // Names that debug helpers and CPython's own functions read.

@@ -65,7 +65,11 @@ pub(super) fn create_task(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> P
     }
     match this.task_factory.get() {
         Some(factory) if !this.eager_factory.get() => {
-            by_factory(py, this, &factory, coro, [name, context, eager])
+            let task = by_factory(py, this, &factory, coro, [name, context, eager])?;
+            if this.keeps_tasks() && task.cast::<Task>().is_none() {
+                this.keep_foreign_task(py, &task)?;
+            }
+            Ok(task)
         }
         _ => {
             let eager = match given(eager) {

@@ -24,9 +24,7 @@ use ferrio_core::slab::SlabKey;
 use pyo3::prelude::*;
 
 use crate::engine::{Engine, Entry, TaskRef};
-use crate::ffi::{
-    self, Class, Own, PyRes, Recycled, Slot, TypeSlot, Unowned, Visit, WithDict, snapshot,
-};
+use crate::ffi::{self, Class, Own, PyRes, Recycled, Slot, TypeSlot, Visit, WithDict, snapshot};
 use crate::future::Future;
 
 pub use python::make_types;
@@ -185,8 +183,7 @@ impl Task {
     fn start(py: Python<'_>, this: &Own<Self>, eager_start: bool) -> PyRes<()> {
         match this.engine() {
             Some(engine) => {
-                this.listed
-                    .set(Some(engine.enlist(Unowned::note(this.as_any()))));
+                this.listed.set(Some(engine.enlist(this.as_any())));
                 this.lister.set(Some(engine.clone()));
                 let begun = if eager_start && engine.thread() != 0 {
                     eager::start(py, this)
