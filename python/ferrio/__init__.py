@@ -4,6 +4,7 @@
 * `ferrio.run` is `asyncio.run` on it; `ferrio.new_event_loop` is a loop factory for whoever takes one.
 * `ferrio.allow_nested` lets a loop be run inside its own run, as notebooks and older programs ask for.
 * `ferrio.install` makes it the process's default, until `ferrio.uninstall`.
+* `ferrio.CrossQueue` is a queue between loops and threads.
 * ``python -m ferrio --legacy app.py`` and `ferrio.legacy` run programs that were written for Python 3.4 to 3.10.
 * ``import ferrio as asyncio`` has every public name of asyncio and of its submodules: native where there is a native one,
   asyncio's own otherwise, as the running CPython has them.
@@ -15,7 +16,8 @@ Thread-safety is asyncio's: a loop and what belongs to it are used from the loop
 import asyncio
 import importlib
 
-from ._ferrio import Future, Task, __version__
+from ._cross_queue import QueueShutDown
+from ._ferrio import CrossQueue, Future, Task, __version__
 from ._graph import share_call_graph
 from ._install import NATIVE, install, uninstall
 from ._loop import Loop, new_event_loop
@@ -24,9 +26,11 @@ from ._run import run
 from ._submodules import add_submodules
 
 _OWN = (
+    "CrossQueue",
     "EventLoopPolicy",
     "Future",
     "Loop",
+    "QueueShutDown",
     "Task",
     "allow_nested",
     "install",

@@ -126,7 +126,8 @@ from . import (
     transports as transports,
     unix_events as unix_events,
 )
-from ._ferrio import __version__ as __version__
+from ._cross_queue import QueueShutDown as QueueShutDown
+from ._ferrio import CrossQueue as CrossQueue, __version__ as __version__
 from ._install import install as install, uninstall as uninstall
 from ._nested import allow_nested as allow_nested, nested as nested
 from ._loop import Loop as Loop, new_event_loop as new_event_loop
@@ -136,7 +137,7 @@ from ._run import run as run
 def load_ipython_extension(shell: object) -> None: ...
 def unload_ipython_extension(shell: object) -> None: ...
 
-__all__ += ("Loop", "allow_nested", "install", "nested", "uninstall")  # type: ignore[assignment]
+__all__ += ("CrossQueue", "Loop", "allow_nested", "install", "nested", "uninstall")  # type: ignore[assignment]
 
 if sys.version_info >= (3, 12):
     from asyncio import (
@@ -144,11 +145,11 @@ if sys.version_info >= (3, 12):
         eager_task_factory as eager_task_factory,
     )
 
+if sys.version_info < (3, 13):
+    __all__ += ("QueueShutDown",)  # type: ignore[assignment]
+
 if sys.version_info >= (3, 13):
-    from asyncio import (
-        EventLoop as EventLoop,
-        QueueShutDown as QueueShutDown,
-    )
+    from asyncio import EventLoop as EventLoop
 
 if sys.version_info >= (3, 14):
     from asyncio import (

@@ -14,6 +14,7 @@
 
 mod bound;
 mod condition;
+mod cross_queue;
 mod event;
 mod face;
 mod futures;
@@ -36,6 +37,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<Vec<(&'static str, Own)>> {
         ("_Lock", lock::make_type(py)?),
         ("_Event", event::make_type(py)?),
         ("_Condition", condition::make_type(py)?),
+        ("CrossQueue", cross_queue::make_type(py)?),
     ];
     classes.extend(semaphore::make_types(py)?);
     classes.extend(queue::make_types(py)?);

@@ -16,7 +16,21 @@ async def own_names() -> None:
     loop = asyncio.get_running_loop()
     if isinstance(loop, ferrio.Loop):
         assert_type(loop, ferrio.Loop)
+        loop.keep_tasks_alive = True
         assert_type(await loop.create_task(answer(), name="answer"), int)
+
+
+async def between_loops() -> None:
+    queue: ferrio.CrossQueue[int] = ferrio.CrossQueue(10)
+    await queue.put(1)
+    queue.put_nowait(2)
+    assert_type(await queue.get(), int)
+    assert_type(queue.get_nowait(), int)
+    queue.shutdown()
+    try:
+        await queue.get()
+    except ferrio.QueueShutDown:
+        pass
 
 
 def main() -> None:
@@ -24,6 +38,7 @@ def main() -> None:
     assert_type(ferrio.run(answer(), debug=True, loop_factory=ferrio.Loop), int)
     assert_type(ferrio.runners.run(answer(), debug=None), int)
     ferrio.run(own_names())
+    ferrio.run(between_loops())
 
     with asyncio.Runner(loop_factory=ferrio.new_event_loop) as runner:
         assert_type(runner.run(answer()), int)
