@@ -25,7 +25,18 @@ NATIVE: dict[str, object] = {
     "Timeout": Timeout,
     **{
         name: getattr(_ferrio, name)
-        for name in ("as_completed", "gather", "shield", "sleep", "timeout", "timeout_at", "wait", "wait_for")
+        for name in (
+            "as_completed",
+            "create_task",
+            "ensure_future",
+            "gather",
+            "shield",
+            "sleep",
+            "timeout",
+            "timeout_at",
+            "wait",
+            "wait_for",
+        )
         # `wait_for` of 3.11 and `as_completed` until 3.12 are other ones, and stay.
         if hasattr(_ferrio, name)
     },

@@ -18,6 +18,7 @@ mod names;
 mod shield;
 mod sleep;
 mod sock;
+mod spawn;
 mod streams;
 mod sync;
 mod task;
@@ -48,6 +49,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add::<taskgroup::TaskGroup>(module, "TaskGroup")?;
     add_functions(module, as_completed::functions(module.py())?)?;
     add_functions(module, shield::functions(module.py())?)?;
+    add_functions(module, spawn::functions(module.py())?)?;
     add_functions(module, wait::functions(module.py())?)?;
     for (name, class) in sync::make_types(module.py())? {
         module.add(name, class.bound(module.py()))?;

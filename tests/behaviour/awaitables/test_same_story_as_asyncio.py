@@ -43,7 +43,7 @@ class Story:
         """Do something at random and tell how it ended."""
         kinds = ["turns", "turns", "future", "fail", "stubborn"]
         if depth:
-            kinds += ["gather", "wait", "shield", "group", "timeout", "wait_for", "sleep", "as_completed"]
+            kinds += ["gather", "wait", "shield", "group", "timeout", "wait_for", "sleep", "as_completed", "spawn"]
         chance = self.chance(who)
         kind = chance.choice(kinds)
         who = f"{who}.{kind}"
@@ -115,6 +115,10 @@ class Story:
                 seen.append(repr(self.shown(error)))
         # Those that are done in the same turn have no order.
         return sorted(seen)
+
+    async def _spawn(self, who, depth, chance):
+        spawn = self.lib.create_task if chance.random() < 0.5 else self.lib.ensure_future
+        return await spawn(self.work(f"{who}0", depth))
 
     async def _group(self, who, depth, chance):
         async with self.lib.TaskGroup() as group:

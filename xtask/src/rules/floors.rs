@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("wait", 3),
     ("as_completed", 3),
     ("shield", 3),
+    ("spawn", 3),
     ("sleep", 3),
     ("protocol", 4),
     ("transport", 4),
@@ -53,6 +54,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("as_completed", "future"),
     ("shield", "awaitable"),
     ("shield", "future"),
+    ("spawn", "awaitable"),
     ("wait", "awaitable"),
     ("wait", "future"),
     // A socket call and a transport see a Python socket in the same way.
