@@ -7,8 +7,14 @@
 //! Native where the running loop is ours and every argument is a future of ours on it or a coroutine; everything else is given
 //! to the stdlib's function. That of 3.11 and 3.12, another one, stays.
 //!
-//! A future goes todo → arriving (it is done) → done (asyncio's callback would have run: one call for all that arrive in a
-//! turn) → handed to whoever asked first.
+//! A future of it:
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | todo | it ends | arriving: the first of a turn schedules the call for all of them |
+//! | todo | the timer | overtaken: nobody watches it, in its place stands a `TimeoutError` |
+//! | arriving | the call | done: the one who has waited longest is woken |
+//! | done, overtaken | somebody asks | handed out: to whoever looks first |
 
 mod one;
 

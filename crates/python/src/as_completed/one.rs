@@ -1,6 +1,13 @@
 //! The coroutine that waits for the next one: of `__next__` (gives its result) and of `__anext__` (gives the future).
 //!
-//! States: start → done, where one is there; else start → waits for a getter of its own → looks again.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | start | `__anext__`, and as many have been asked for as there are | done: `StopAsyncIteration` |
+//! | start | otherwise | looks |
+//! | looks | one is there | done: the future, its outcome, or `TimeoutError` |
+//! | looks | none is there | waits: a getter of its own, the last in the line |
+//! | waits | woken | looks |
+//! | waits | an exception is thrown in | done: out of the line; if it has been woken, the next one is |
 
 use std::cell::Cell;
 use std::collections::VecDeque;

@@ -7,7 +7,17 @@
 //! Native where the running loop is ours and every child is a future or task of ours on it; everything else is given to the
 //! stdlib's `gather`, before anything has happened or with futures made already.
 //!
-//! States of a `Gathering`: counting → decided (a call is scheduled: the first child that failed, or the last that ended) → done.
+//! States of a `Gathering`:
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | counting | a child ends well, or `return_exceptions`; others are left | counting |
+//! | counting | the last child ends; or one fails or is cancelled | decided: the call that ends it is scheduled |
+//! | counting | `cancel()` | counting: the children are cancelled, and how they end decides |
+//! | decided | a child ends | decided: its error counts as seen |
+//! | decided | the call | done: results in the order of the arguments; or the error, or the cancellation asked for |
+//! | done | a child ends | done: its error counts as seen |
+//!
 //! Children are watched, not called back: they count, and only who decides costs a call, in the place where asyncio's callback
 //! would run.
 

@@ -7,6 +7,15 @@
 //! Native where the running loop is ours and the argument a future of ours on it or a coroutine; everything else is given to the
 //! stdlib's function. The inner future is watched by the outer one, and the outer by the inner, so that who is done first lets
 //! the other go: in calls of the loop, where asyncio's callbacks would run.
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | start | the argument is done | it is the result: there is no outer future |
+//! | both pending | the inner one ends | handing on is scheduled |
+//! | both pending | the outer one is cancelled or filled | letting go is scheduled; the inner one goes on |
+//! | handing on | the call, and the outer one is pending | done: outcome and cancellation of the inner one |
+//! | handing on | the call, and the outer one is cancelled | done: until 3.13 the inner one's error counts as seen |
+//! | letting go | the call | done: the inner one is not watched any more |
 
 use pyo3::prelude::*;
 

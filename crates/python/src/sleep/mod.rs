@@ -4,8 +4,14 @@
 //! PROOF   tests/behaviour/awaitables/test_sleep.py
 //! START   `Sleep`
 //!
-//! States: start → done (`sleep(0)` after one bare yield: no future, no timer), or start → waits for a future that a timer
-//! fills. However it ends, the timer is cancelled.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | start | no delay | yields: no future, no timer |
+//! | start | a delay | waits for a future that a timer fills |
+//! | start | NaN (3.13), or nothing runs | done: `ValueError`, `RuntimeError` |
+//! | yields | the next turn | done: the result |
+//! | waits | the timer | done: the result |
+//! | waits, yields | an exception is thrown in | done: it comes out, the timer is cancelled |
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

@@ -1,8 +1,16 @@
 //! `Condition`.
 //!
-//! States of `wait()`: start (the lock is released) → in the line → wants the lock back → done. It gets the lock back however it
-//! ends: a cancellation meanwhile is remembered and raised afterwards. Since 3.13 one that ends in an error notifies somebody else,
-//! as the notification may have been for him.
+//! States of `wait()`, which gets the lock back however it ends:
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | start | the lock is not held | done: `RuntimeError` |
+//! | start | otherwise | in the line; the lock is released |
+//! | in the line | `notify()`, or an exception is thrown in, which is kept | wants the lock back, or has it at once |
+//! | wants it | a cancellation | wants it: the last one is kept |
+//! | wants it | it has it | done: True, or what was kept |
+//!
+//! Since 3.13 one that ends in an error notifies somebody else, as the notification may have been for him.
 
 use std::cell::Cell;
 use std::ffi::CStr;

@@ -1,6 +1,11 @@
 //! `Event`.
 //!
-//! States: unset ⇄ set. To set it wakes all who wait; who is woken returns, even if it has been cleared before he runs.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | unset | `wait()` | unset; he is in the line |
+//! | unset | `set()` | set: all who wait are woken, and return even if it is cleared before they run |
+//! | set | `wait()` | set; he returns at once |
+//! | set | `clear()` | unset |
 
 use std::cell::Cell;
 use std::ffi::CStr;

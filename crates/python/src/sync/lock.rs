@@ -1,7 +1,16 @@
 //! `Lock`.
 //!
-//! States: unlocked ⇄ locked. Unlocked while somebody waits means that the first has been woken and has not run yet: nobody else gets
-//! in before him, unless all who wait have been cancelled.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | unlocked | `acquire()`, nobody waits or all who do are cancelled | locked, at once |
+//! | unlocked | `acquire()`, somebody waits | unlocked; he is in the line behind him |
+//! | unlocked | the woken one runs | locked |
+//! | unlocked | the woken one runs, cancelled | unlocked; the next one is woken |
+//! | unlocked | `release()` | unlocked: `RuntimeError` |
+//! | locked | `acquire()` | locked; he is in the line |
+//! | locked | `release()` | unlocked; the first who waits is woken |
+//!
+//! Unlocked while somebody waits means that the first has been woken and has not run yet.
 
 use std::cell::Cell;
 use std::ffi::CStr;

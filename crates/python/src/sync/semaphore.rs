@@ -1,7 +1,15 @@
 //! `Semaphore` and `BoundedSemaphore`.
 //!
-//! A woken waiter has been given one unit already: it is taken off the value when he is woken, not when he runs. One who is
-//! cancelled after that gives it back.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | value > 0 | `acquire()`, nobody waits or all who do are cancelled | value − 1, at once |
+//! | value > 0 | `acquire()`, somebody waits | the same value; he is in the line |
+//! | value 0 | `acquire()` | he is in the line |
+//! | any value | `release()` | value + 1, and − 1 again if somebody waits: he is woken |
+//! | any value | a woken one runs, cancelled | value + 1, and as with `release()` |
+//! | value = bound | `release()` of a bounded one | the same: `ValueError` |
+//!
+//! A woken waiter has been given one unit already: it is taken off the value when he is woken, not when he runs.
 
 use std::cell::Cell;
 use std::ffi::CStr;

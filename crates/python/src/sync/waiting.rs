@@ -1,4 +1,12 @@
 //! One who waits: his future, his place in the line.
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | – | `wait_in` | in the line, with a pending future |
+//! | in the line | woken: the future is filled | woken; of a queue's line he is out, in the others he stands until he runs |
+//! | in the line | his task is cancelled | cancelled: the future is; he stands there until he runs |
+//! | woken | he runs: `leave` | out: he has what he waited for, or (queue) looks again |
+//! | woken, cancelled | he runs, with an error: `leave` | out: what he was woken for goes to the next one |
 
 use std::cell::Cell;
 

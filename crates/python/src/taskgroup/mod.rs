@@ -7,7 +7,13 @@
 //! `ferrio.TaskGroup` is a Python class of this one and of `asyncio.TaskGroup`. What happens once for a group (entering, leaving,
 //! aborting, errors) is asyncio's own, of the running version. What happens for each task is here: it is watched, not called back.
 //! A task that ends well, and is not the last, leaves the set of tasks without a call; for every other one asyncio's
-//! `_on_task_done` is called, in the place where it would be.
+//! `_on_task_done` is called, in the place where it would be. A task of the group:
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | in the set | it ends well, and others are in the set | out of it, without a call |
+//! | in the set | it is the last, fails or is cancelled | calling: asyncio's `_on_task_done` is scheduled |
+//! | calling | the call | out of it; the group may be aborted, who leaves it be woken |
 
 use std::cell::Cell;
 use std::ffi::CStr;

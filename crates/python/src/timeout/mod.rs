@@ -4,8 +4,19 @@
 //! PROOF   tests/behaviour/awaitables/test_timeout.py
 //! START   `Timeout` (states), `enter`, `exit`
 //!
-//! On loops and with tasks of any implementation. States as asyncio's: Created → Entered → Exited, or Entered → Expiring (the
-//! timer has cancelled the task) → Expired. `ferrio.Timeout` is a Python class of this one and of `asyncio.Timeout`.
+//! On loops and with tasks of any implementation. `ferrio.Timeout` is a Python class of this one and of `asyncio.Timeout`. States as
+//! asyncio's:
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | Created | `__aenter__` | Entered: notes the task, starts the timer |
+//! | Created | `reschedule`, `__aexit__` | Created: an error |
+//! | Entered | `reschedule` | Entered, with another timer or none |
+//! | Entered | the timer | Expiring: the task is cancelled |
+//! | Entered | `__aexit__` | Exited: the timer is cancelled |
+//! | Expiring | `__aexit__`, and nobody else has asked for a cancellation | Expired: `TimeoutError` for `CancelledError` |
+//! | Expiring | `__aexit__` otherwise | Expired: what was raised goes on |
+//! | Expiring, Expired, Exited | `__aenter__`, `reschedule` | the same: an error |
 
 mod python;
 mod wait_for;

@@ -1,6 +1,11 @@
 //! `wait_for`, as it is since 3.12: `async with timeout(timeout): return await fut`. That of 3.11 stays the stdlib's.
 //!
-//! States: start → awaits `fut` with the timeout entered → done. Without a positive time left it is the stdlib's.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | start | no time left (0 or less) | awaits the stdlib's coroutine |
+//! | start | otherwise | awaits `fut`, with a `Timeout` entered |
+//! | awaits | a value | done: the timeout is left, the value |
+//! | awaits | an exception, from within or thrown in | done: the timeout is left, which may make a `TimeoutError` of it |
 
 use pyo3::prelude::*;
 

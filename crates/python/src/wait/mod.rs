@@ -7,8 +7,16 @@
 //! Native where the running loop is ours and all members are futures or tasks of ours on it; everything else, mistakes
 //! included, is given to the stdlib's `wait`.
 //!
-//! States: start → waits for `waiter` (a release is scheduled by the future that decides, or by the timer) → done. However it
-//! ends, it watches nothing any more and has no timer.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | start | not all are ours, or a mistake | awaits the stdlib's coroutine |
+//! | start | otherwise | waits: watches the members, has a timer; those that are done tell so at once |
+//! | waits | a member ends that does not decide | waits |
+//! | waits | one ends that decides (`return_when`), or the last; or the timer | released: the call that fills `waiter` is scheduled |
+//! | released | the call | done: who is done now, and who is not |
+//! | waits, released | an exception is thrown in | done: it comes out, the members go on |
+//!
+//! However it ends, it watches nothing any more and has no timer.
 
 use std::cell::Cell;
 use std::ffi::CStr;

@@ -1,4 +1,12 @@
 //! The coroutines of `get()`, `put(item)` and `join()`.
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | looks | there is an item, or room | done |
+//! | looks | shut down | done: `QueueShutDown` |
+//! | looks | otherwise | waits, in the place that he had before or at the end |
+//! | waits | woken | looks (`join`: done) |
+//! | waits | an exception is thrown in | done: out of the line, or if he has been woken the next one is |
 
 use std::cell::Cell;
 use std::ffi::CStr;

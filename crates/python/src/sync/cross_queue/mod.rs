@@ -4,8 +4,14 @@
 //! PROOF   tests/behaviour/sync/test_cross_queue.py
 //! START   `CrossQueue`, then `wake.rs` (how another loop is told), `calls.rs` (who waits)
 //!
-//! States: open → shut down (no more items; what is there can still be got, or is thrown away). Its contents stand behind a mutex
-//! that is held for a few instructions: nothing is called, made or dropped under it.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | open | `put`, `get` | open; whoever waits for an item, or for room, is woken |
+//! | open | `shutdown()` | shut down: all are woken; what is in it stays, or is thrown away (`immediate`) |
+//! | shut down | `get` | shut down: an item, or `QueueShutDown` |
+//! | shut down | `put` | shut down: `QueueShutDown` |
+//!
+//! Its contents stand behind a mutex that is held for a few instructions: nothing is called, made or dropped under it.
 //!
 //! Who waits stands in a line by the number of his place. To wake him is to take him out of the line and tell his loop
 //! (`wake.rs`); when he runs he looks again, and where somebody was faster he waits on in his old place. Whoever is woken and does
@@ -93,7 +99,10 @@ static CROSS_QUEUE: TypeSlot = TypeSlot::new();
 
 impl Class for CrossQueue {
     const NAME: &'static CStr = c"ferrio.CrossQueue";
-    const DOC: &'static CStr = c"CrossQueue(maxsize=0)\n--\n\nA queue between event loops and threads: the methods of asyncio.Queue, from any of them.\n\nput() and get() are awaited in whatever loop; everything else also works where no loop runs. At most maxsize items are in it, any number if\nmaxsize is 0 or less. First come, first served.";
+    const DOC: &'static CStr = c"CrossQueue(maxsize=0)\n--\n\n\
+        A queue between event loops and threads: the methods of asyncio.Queue, from any of them.\n\n\
+        put() and get() are awaited in whatever loop; everything else also works where no loop runs.\n\
+        At most maxsize items are in it, any number if maxsize is 0 or less. First come, first served.";
     type Head = WithWeakrefs;
 
     fn slot() -> &'static TypeSlot {

@@ -1,7 +1,12 @@
 //! Telling a loop that somebody in it is to look again.
 //!
-//! States: Waits → Posted (a call is on the way to his loop) → Told; from the loop's own thread, and where the loop is closed, → Told
-//! at once. One that dies Posted was on the way to a loop that has been closed since: the next one in the line is woken.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | Waits | told from his loop's thread | Told: his future is filled |
+//! | Waits | told from elsewhere | Posted: a call is on the way to his loop |
+//! | Waits | told, and the loop is closed | Told: the next one is told |
+//! | Posted | the call | Told: his future is filled |
+//! | Posted | it dies: the loop was closed before the call | Told: the next one is told |
 
 use std::cell::Cell;
 use std::ffi::CStr;

@@ -4,9 +4,14 @@
 //! PROOF   tests/behaviour/sync, CPython's test_queues with `--replace-from ferrio`
 //! START   `Queue`, then `get.rs`; `items.rs` for what is in it
 //!
-//! A getter waits while there is nothing, a putter while there is no room; each item put wakes one getter, each item got one
-//! putter. To be woken is a hint, no right: who runs looks again, and waits again at the end of the line if somebody was faster.
-//! Shut down (3.13) they are all woken and see it.
+//! | state | what happens | next |
+//! |---|---|---|
+//! | `get()` looks | there is an item | done: the item; one putter is woken |
+//! | `put()` looks | there is room | done: one getter is woken |
+//! | looks | shut down (3.13), and nothing to get or no room | done: `QueueShutDown` |
+//! | looks | otherwise | waits, at the end of the line |
+//! | waits | woken, by an item, by room, by `shutdown()` | looks: to be woken is a hint, no right |
+//! | waits | an exception is thrown in | done: if it was for him, the next one is woken |
 
 mod get;
 mod items;
