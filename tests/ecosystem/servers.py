@@ -122,9 +122,13 @@ class Mortal:
 
     def kill(self):
         """SIGKILL, as when memory has run out; returns when nothing of it is left."""
-        self._process.send_signal(signal.SIGSTOP)  # so that it has no more children than these
-        children = psutil.Process(self._process.pid).children(recursive=True)
-        for each in (self._process, *children):
+        parent = psutil.Process(self._process.pid)
+        parent.suspend()  # so that it has no more children than these
+        while parent.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.001)
+        children = parent.children(recursive=True)
+        # It last: a child of PostgreSQL's that sees it dead tells its client, in other words than those of a broken connection.
+        for each in (*children, parent):
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.kill()
         self._process.wait()
