@@ -8,4 +8,5 @@ __all__ = ("TaskGroup",)
 
 
 class TaskGroup(_ferrio.TaskGroup, asyncio.TaskGroup):
+    __module__ = "ferrio"
     __doc__ = asyncio.TaskGroup.__doc__

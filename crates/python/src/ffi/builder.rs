@@ -1,6 +1,6 @@
 //! Putting a native class together: its slots, methods, properties.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::offset_of;
 use std::os::raw::{c_int, c_void};
 
@@ -114,6 +114,32 @@ impl<T: Class> TypeBuilder<T> {
         self
     }
 
+    /// Docstrings of the stdlib's class, for the class and each of the methods so far that has one there; the signatures stay ours.
+    pub fn docs_of(mut self, py: Python<'_>, module: &str, name: &str) -> PyRes<Self> {
+        let stock = py.import(module)?.getattr(name)?;
+        if let Some(doc) = doc_after_signature(&stock, T::DOC)? {
+            self.slots.retain(|slot| slot.slot != ffi::Py_tp_doc);
+            self.raw_slot(ffi::Py_tp_doc, doc.into_raw().cast());
+        }
+        for method in &mut self.methods {
+            // SAFETY: a definition's strings live for ever.
+            let (name, ours) = unsafe {
+                (
+                    CStr::from_ptr(method.ml_name),
+                    CStr::from_ptr(method.ml_doc),
+                )
+            };
+            let Some(theirs) = stock.getattr_opt(&*name.to_string_lossy())? else {
+                continue;
+            };
+            if let Some(doc) = doc_after_signature(&theirs, ours)? {
+                // Never freed, as the table that it goes to.
+                method.ml_doc = doc.into_raw();
+            }
+        }
+        Ok(self)
+    }
+
     /// Makes the type and keeps it in the class's `TypeSlot`. Its tables live as long as the process.
     pub fn build(mut self, py: Python<'_>) -> PyRes {
         fn leak<D: Copy>(mut table: Vec<D>, end: D) -> *mut c_void {
@@ -158,6 +184,20 @@ impl<T: Class> TypeBuilder<T> {
         T::slot().fill(class.clone(), methods.cast());
         Ok(class)
     }
+}
+
+/// The signature that `ours` begins with, and behind it the docstring of `stock`; nothing where that has none.
+fn doc_after_signature(stock: &Bound<'_, PyAny>, ours: &CStr) -> PyRes<Option<CString>> {
+    const END: &str = "\n--\n\n";
+    let theirs = stock.getattr("__doc__")?.extract::<Option<String>>()?;
+    let ours = ours.to_string_lossy();
+    Ok(theirs.and_then(|theirs| {
+        CString::new(match ours.split_once(END) {
+            Some((signature, _)) => format!("{signature}{END}{theirs}"),
+            None => theirs,
+        })
+        .ok()
+    }))
 }
 
 impl<T: Class> Default for TypeBuilder<T> {

@@ -213,6 +213,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .repr(repr)
         .iter_and_await(iterate)
         .methods(methods())
+        .docs_of(py, "_asyncio", "Future")?
         .properties(properties())
         .properties([Property::get(c"__class__", |py, this: &Own<Future>| {
             class_of(py, this.as_any(), this.is_exact())

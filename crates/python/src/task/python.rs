@@ -212,6 +212,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .init(init)
         .repr(repr)
         .methods(methods())
+        .docs_of(py, "_asyncio", "Task")?
         .properties(properties())
         .subclassable()
         .build(py)

@@ -283,9 +283,9 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .methods([Method::args(
             c"create_task",
             if cfg!(Py_3_14) {
-                c"create_task($self, coro, **kwargs)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+                c"create_task($self, coro, **kwargs)\n--\n\n"
             } else {
-                c"create_task($self, coro, *, name=None, context=None)\n--\n\nCreate a new task in this group and return it.\n\nSimilar to `asyncio.create_task`."
+                c"create_task($self, coro, *, name=None, context=None)\n--\n\n"
             },
             create_task,
         )])
@@ -296,6 +296,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
             attribute!(c"_exiting", exiting),
             attribute!(c"_aborting", aborting),
         ])
+        .docs_of(py, "asyncio.taskgroups", "TaskGroup")?
         .subclassable()
         .build(py)
         .map(drop)

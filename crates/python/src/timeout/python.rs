@@ -232,6 +232,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .init(init)
         .repr(repr)
         .methods(methods())
+        .docs_of(py, "asyncio.timeouts", "Timeout")?
         .properties(properties())
         .subclassable()
         .build(py)
