@@ -30,10 +30,14 @@ impl<B: AsRef<[u8]>> AsRef<[u8]> for Chunk<B> {
 /// Chunks in order, the first one perhaps sent in part.
 #[derive(Debug)]
 pub struct WriteQueue<B> {
-    chunks: VecDeque<Chunk<B>>,
+    /// Nearly always all there is: it costs no memory of its own.
+    first: Option<Chunk<B>>,
+    rest: VecDeque<Chunk<B>>,
     /// How much of the first chunk has been sent.
     sent: usize,
     len: usize,
+    /// `append` takes fewer bytes than this.
+    room: usize,
 }
 
 impl<B: AsRef<[u8]>> WriteQueue<B> {
@@ -44,37 +48,99 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            chunks: VecDeque::new(),
+            first: None,
+            rest: VecDeque::new(),
             sent: 0,
             len: 0,
+            room: 0,
         }
     }
 
-    /// Appends a chunk; hands it back where its bytes were copied.
+    /// Appends a chunk; hands back those whose bytes were copied.
     #[inline]
     #[must_use]
-    pub fn push(&mut self, chunk: B) -> Option<B> {
+    pub fn push(&mut self, chunk: B) -> [Option<B>; 2] {
         let length = chunk.as_ref().len();
         self.len += length;
+        self.room = 0;
         // The only chunk is not copied: a plain echo is one `send` of what was given.
-        if length < SMALL && !self.chunks.is_empty() {
-            self.gather(chunk.as_ref());
-            return Some(chunk);
+        if self.first.is_none() {
+            self.first = Some(Chunk::Given(chunk));
+            return [None, None];
         }
-        self.chunks.push_back(Chunk::Given(chunk));
-        None
+        if length >= SMALL {
+            self.rest.push_back(Chunk::Given(chunk));
+            return [None, None];
+        }
+        [self.gather(chunk.as_ref()), Some(chunk)]
     }
 
-    fn gather(&mut self, bytes: &[u8]) {
-        if let Some(Chunk::Gathered(block)) = self.chunks.back_mut() {
-            if block.len() + bytes.len() <= BLOCK {
+    /// Copies a small chunk behind the last one; hands that back where it was small as well and is copied with it.
+    fn gather(&mut self, bytes: &[u8]) -> Option<B> {
+        match self.last_mut() {
+            Some(Chunk::Gathered(block)) if block.len() + bytes.len() <= BLOCK => {
                 block.extend_from_slice(bytes);
-                return;
+                None
+            }
+            Some(last @ Chunk::Given(_)) if last.as_ref().len() < SMALL => {
+                let block = Self::block([last.as_ref(), bytes]);
+                match std::mem::replace(last, block) {
+                    Chunk::Given(copied) => Some(copied),
+                    Chunk::Gathered(_) => None,
+                }
+            }
+            _ => {
+                self.rest.push_back(Self::block([&[], bytes]));
+                None
             }
         }
+    }
+
+    fn block(pieces: [&[u8]; 2]) -> Chunk<B> {
         let mut block = Vec::with_capacity(BLOCK);
+        for piece in pieces {
+            block.extend_from_slice(piece);
+        }
+        Chunk::Gathered(block)
+    }
+
+    #[inline]
+    fn last_mut(&mut self) -> Option<&mut Chunk<B>> {
+        match self.rest.back_mut() {
+            None => self.first.as_mut(),
+            last => last,
+        }
+    }
+
+    /// Lets `append` copy small chunks, in all fewer bytes than `most`, until the queue changes in any other way.
+    #[inline]
+    pub fn invite(&mut self, most: usize) {
+        self.room = match self.last_mut() {
+            Some(Chunk::Gathered(block)) => most.min(BLOCK + 1 - block.len()),
+            _ => 0,
+        };
+    }
+
+    /// Takes the invitation back.
+    #[inline]
+    pub fn uninvite(&mut self) {
+        self.room = 0;
+    }
+
+    /// Copies a small chunk behind the last one, where that was allowed; false: nothing was done.
+    #[inline]
+    #[must_use]
+    pub fn append(&mut self, bytes: &[u8]) -> bool {
+        if bytes.len() >= self.room || bytes.len() >= SMALL {
+            return false;
+        }
+        let Some(Chunk::Gathered(block)) = self.last_mut() else {
+            return false;
+        };
         block.extend_from_slice(bytes);
-        self.chunks.push_back(Chunk::Gathered(block));
+        self.len += bytes.len();
+        self.room -= bytes.len();
+        true
     }
 
     /// How many bytes wait.
@@ -88,15 +154,15 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.first.is_none()
     }
 
     /// The bytes of the only chunk, where there is exactly one: then a plain `send` will do.
     #[inline]
     #[must_use]
     pub fn single(&self) -> Option<&[u8]> {
-        match self.chunks.len() {
-            1 => Some(&self.chunks[0].as_ref()[self.sent..]),
+        match &self.first {
+            Some(only) if self.rest.is_empty() => Some(&only.as_ref()[self.sent..]),
             _ => None,
         }
     }
@@ -104,7 +170,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
     /// The next bytes to send, up to `MAX_SLICES` chunks, appended to `out`.
     pub fn slices<'a>(&'a self, out: &mut Vec<IoSlice<'a>>) {
         let mut skip = self.sent;
-        for chunk in self.chunks.iter().take(Self::MAX_SLICES) {
+        for chunk in self.first.iter().chain(&self.rest).take(Self::MAX_SLICES) {
             out.push(IoSlice::new(&chunk.as_ref()[skip..]));
             skip = 0;
         }
@@ -116,34 +182,37 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
     /// If more bytes were sent than wait.
     pub fn consume(&mut self, bytes: usize, done: &mut Vec<B>) {
         assert!(bytes <= self.len, "sent more than there was");
+        self.room = 0;
         self.len -= bytes;
         let mut left = bytes + self.sent;
-        while let Some(first) = self.chunks.front() {
+        while let Some(first) = &self.first {
             let length = first.as_ref().len();
             if left < length {
                 break;
             }
             left -= length;
-            if let Some(Chunk::Given(chunk)) = self.chunks.pop_front() {
+            let next = self.rest.pop_front();
+            if let Some(Chunk::Given(chunk)) = std::mem::replace(&mut self.first, next) {
                 done.push(chunk);
             }
         }
         self.sent = left;
-        if self.chunks.is_empty() && self.chunks.capacity() > Self::MAX_SLICES {
+        if self.first.is_none() {
             // An idle connection keeps no room for the burst it once had.
-            self.chunks = VecDeque::new();
+            self.rest = VecDeque::new();
         }
     }
 
     /// Gives up on everything.
     pub fn clear(&mut self, dropped: &mut Vec<B>) {
-        for chunk in self.chunks.drain(..) {
+        for chunk in self.first.take().into_iter().chain(self.rest.drain(..)) {
             if let Chunk::Given(chunk) = chunk {
                 dropped.push(chunk);
             }
         }
         self.sent = 0;
         self.len = 0;
+        self.room = 0;
     }
 }
 
@@ -170,8 +239,13 @@ mod tests {
             let mut waiting = data.iter().cloned();
             // Written to and sent from in turns.
             loop {
-                let copied = waiting.next().and_then(|chunk| queue.push(chunk));
-                assert!(copied.is_none_or(|chunk| chunk.len() < SMALL));
+                if let Some(chunk) = waiting.next() {
+                    queue.invite(300);
+                    if !queue.append(&chunk) {
+                        let copied = queue.push(chunk);
+                        assert!(copied.iter().flatten().all(|chunk| chunk.len() < SMALL));
+                    }
+                }
                 if queue.len_bytes() == 0 && waiting.len() == 0 {
                     break;
                 }
@@ -189,7 +263,7 @@ mod tests {
     #[test]
     fn a_partly_sent_chunk_stays() {
         let mut queue = WriteQueue::new();
-        assert_eq!(queue.push(vec![1, 2, 3]), None);
+        assert_eq!(queue.push(vec![1, 2, 3]), [None, None]);
         let mut done = Vec::new();
         queue.consume(2, &mut done);
         assert_eq!(
@@ -201,14 +275,45 @@ mod tests {
     }
 
     #[test]
-    fn small_chunks_are_two_slices() {
+    fn small_chunks_are_one_slice() {
         let mut queue = WriteQueue::new();
         for number in 0..100 {
-            assert_eq!(queue.push(vec![0; 32]).is_some(), number > 0);
+            let [before, copied] = queue.push(vec![0; 32]);
+            assert_eq!(
+                (before.is_some(), copied.is_some()),
+                (number == 1, number > 0)
+            );
         }
-        let mut slices = Vec::new();
-        queue.slices(&mut slices);
-        let lengths: Vec<usize> = slices.iter().map(|slice| slice.len()).collect();
-        assert_eq!(lengths, [32, 99 * 32]);
+        assert_eq!(queue.single().map(<[u8]>::len), Some(100 * 32));
+    }
+
+    #[test]
+    fn appends_only_where_it_was_allowed() {
+        let mut queue = WriteQueue::new();
+        queue.invite(1000);
+        assert!(!queue.append(&[1]), "nothing waits");
+        let _ = queue.push(vec![1]);
+        queue.invite(1000);
+        assert!(!queue.append(&[2]), "what waits was given");
+        let _ = queue.push(vec![2]);
+        assert!(!queue.append(&[3]), "nobody has allowed it");
+        queue.invite(3);
+        assert!(!queue.append(&[3, 4, 5]));
+        assert!(queue.append(&[3, 4]) && queue.append(&[]));
+        assert!(!queue.append(&[5]));
+        queue.invite(100_000);
+        assert!(!queue.append(&[5; SMALL]), "not small");
+        for _ in 0..BLOCK / 4 - 1 {
+            assert!(queue.append(&[5; 4]));
+        }
+        assert!(!queue.append(&[5]), "the block is full");
+        let mut done = Vec::new();
+        queue.consume(5, &mut done);
+        assert!(!queue.append(&[]), "bytes have been sent");
+        queue.invite(1);
+        queue.uninvite();
+        assert!(!queue.append(&[]));
+        assert_eq!(queue.len_bytes(), BLOCK - 5);
+        assert_eq!(queue.single().map(|bytes| bytes[0]), Some(5));
     }
 }

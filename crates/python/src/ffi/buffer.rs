@@ -45,17 +45,17 @@ pub fn join_bytes<'a>(
     }
 }
 
-/// The bytes of an exact `bytes` object.
+/// The bytes of an exact `bytes` object, which never move or change.
 #[inline]
 pub fn exact_bytes(object: &Own) -> Option<&[u8]> {
-    // SAFETY: the type is compared; an exact bytes object never moves or changes while it is referenced.
+    // SAFETY: the type is compared before the object is read; the object is kept alive by the borrow.
     unsafe {
         if ffi::PyBytes_CheckExact(object.as_ptr()) == 0 {
             return None;
         }
-        let data = ffi::PyBytes_AS_STRING(object.as_ptr()).cast::<u8>();
+        let data = std::ptr::addr_of!((*object.as_ptr().cast::<ffi::PyBytesObject>()).ob_sval);
         let length = ffi::Py_SIZE(object.as_ptr()) as usize;
-        Some(std::slice::from_raw_parts(data, length))
+        Some(std::slice::from_raw_parts(data.cast(), length))
     }
 }
 
@@ -71,8 +71,7 @@ pub enum Payload {
 impl Payload {
     /// Takes any object with the buffer protocol; `TypeError` otherwise.
     pub fn from_object(py: Python<'_>, data: &Own) -> PyRes<Self> {
-        // SAFETY: compares types.
-        if unsafe { ffi::PyBytes_CheckExact(data.as_ptr()) } != 0 {
+        if exact_bytes(data).is_some() {
             return Ok(Self::Bytes(data.clone()));
         }
         let view = View::readable(py, data)?;
@@ -93,11 +92,7 @@ impl AsRef<[u8]> for Payload {
     #[inline]
     fn as_ref(&self) -> &[u8] {
         match self {
-            // SAFETY: an exact bytes object never moves or changes while it is referenced.
-            Self::Bytes(object) => unsafe {
-                let data = ffi::PyBytes_AS_STRING(object.as_ptr()).cast::<u8>();
-                std::slice::from_raw_parts(data, ffi::Py_SIZE(object.as_ptr()) as usize)
-            },
+            Self::Bytes(object) => exact_bytes(object).unwrap_or(&[]),
             Self::Copied(data) => data,
         }
     }

@@ -137,8 +137,17 @@ impl Own {
     /// `None`.
     #[inline]
     pub fn none(_py: Python<'_>) -> Self {
-        // SAFETY: None is always live.
-        unsafe { Self::from_borrowed_ptr(ffi::Py_None()) }
+        // SAFETY: None is always live, and since 3.12 its references are not counted (PEP 683).
+        unsafe {
+            if cfg!(Py_3_12) {
+                Self {
+                    object: NonNull::new_unchecked(ffi::Py_None()),
+                    class: PhantomData,
+                }
+            } else {
+                Self::from_borrowed_ptr(ffi::Py_None())
+            }
+        }
     }
 
     /// `True` or `False`.

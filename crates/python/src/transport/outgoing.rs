@@ -75,6 +75,22 @@ impl Outgoing {
         drop(copied);
     }
 
+    /// Until the next flush, small writes need nothing but `append`, as long as they are not too much to wait.
+    #[inline]
+    pub fn invite(&self) {
+        let (_, high) = self.marks.get().limits();
+        self.queue.with(|queue| {
+            let most = FLUSH_AT.min(high.saturating_add(1));
+            queue.invite(most.saturating_sub(queue.len_bytes()));
+        });
+    }
+
+    /// Copies a small write behind what waits for the end of the callback, where `invite` stands; false: nothing was done.
+    #[inline]
+    pub fn append(&self, bytes: &[u8]) -> bool {
+        self.queue.with(|queue| queue.append(bytes))
+    }
+
     /// Is it too much to wait for the end of the callback?
     #[inline]
     pub fn is_much(&self) -> bool {
@@ -104,6 +120,7 @@ impl Outgoing {
     #[inline]
     pub fn forget_note(&self) {
         self.noted.set(false);
+        self.queue.with(WriteQueue::uninvite);
     }
 
     /// Gives the kernel what waits, until it refuses or nothing is left.

@@ -11,14 +11,25 @@ use pyo3::prelude::*;
 use super::{StreamTransport, bad_descriptor, loss};
 use crate::engine::SinkRef;
 use crate::error;
-use crate::ffi::{Name, Own, PyRes, Raised, exception};
+use crate::ffi::{Name, Own, PyRes, Raised, buffer, exception};
 use crate::names;
 use crate::transport::outgoing::{Sent, payload};
 use crate::transport::{in_own_context, is_running};
 
-/// `write(data)`.
+/// `write(data)`. While bytes wait for the end of this callback, a small one is copied behind them: whatever would forbid that,
+/// or has to be told, goes through a flush first.
 #[inline]
 pub fn write(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
+    let appended = buffer::exact_bytes(data)
+        .is_some_and(|bytes| is_running(&this.engine) && this.outgoing.append(bytes));
+    if appended {
+        return Ok(());
+    }
+    write_anew(py, this, data)
+}
+
+#[inline(never)]
+fn write_anew(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
     let payload = payload(py, data)?;
     if may_write(py, this, "write")? && !payload.as_ref().is_empty() {
         this.outgoing.push(payload);
@@ -70,6 +81,7 @@ fn written(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
         flush(py, this)?;
     } else {
         note(this);
+        this.outgoing.invite();
     }
     if much {
         tell(py, this, this.outgoing.after_write())
@@ -79,11 +91,10 @@ fn written(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
 }
 
 fn note(this: &Own<StreamTransport>) {
-    if !this.outgoing.must_note() {
-        return;
-    }
-    if let Some(engine) = this.engine.get() {
-        engine.note_unflushed(SinkRef(this.as_any().clone()));
+    if this.outgoing.must_note() {
+        if let Some(engine) = this.engine.get() {
+            engine.note_unflushed(SinkRef(this.as_any().clone()));
+        }
     }
 }
 
