@@ -74,6 +74,21 @@ def test_many_peers_at_once(run, udp):
     run(main())
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.10.99", "127.100.101.110", "127.199.200.254", "127.255.255.254"])
+def test_addresses_of_senders_are_the_socket_modules(run, udp, host):
+    async def main():
+        server = await udp.endpoint(udp.Recorder, ("0.0.0.0", 0))
+        _, port = udp.name(server)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((host, 0))
+            sock.sendto(b"hello", ("127.0.0.1", port))
+            await server.has("datagram")
+            assert server.datagrams == [(b"hello", sock.getsockname())]
+        await udp.close(server)
+
+    run(main())
+
+
 def test_many_datagrams_in_one_go(run, udp):
     async def main():
         server = await udp.endpoint()
