@@ -235,17 +235,15 @@ impl Own {
     /// Is it of a class whose objects equal nothing but themselves?
     #[inline]
     pub fn compares_by_identity(&self) -> bool {
-        // SAFETY: a live object; reads fields of two type objects.
-        let [class, plain] = unsafe {
-            [
-                &*ffi::Py_TYPE(self.as_ptr()),
-                &*(&raw const ffi::PyBaseObject_Type),
-            ]
-        };
         // The interpreter's own functions, compared as the addresses that it has written there.
-        class.tp_hash.map(|hash| hash as usize) == plain.tp_hash.map(|hash| hash as usize)
-            && class.tp_richcompare.map(|compare| compare as usize)
-                == plain.tp_richcompare.map(|compare| compare as usize)
+        let functions = |class: *const ffi::PyTypeObject| {
+            // SAFETY: a live type object.
+            let (hash, compare) = unsafe { ((*class).tp_hash, (*class).tp_richcompare) };
+            (hash.map(|f| f as usize), compare.map(|f| f as usize))
+        };
+        // SAFETY: a live object.
+        let class = unsafe { ffi::Py_TYPE(self.as_ptr()) };
+        functions(class) == functions(&raw const ffi::PyBaseObject_Type)
     }
 
     /// The address of the exact class, to be compared.
