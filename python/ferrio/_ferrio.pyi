@@ -28,6 +28,7 @@ else:
 __all__ = ["__version__", "CrossQueue", "Loop", "Future", "Task", "TaskGroup", "Timeout"]
 __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
 __all__ += ["StreamReader", "StreamWriter", "StreamReaderProtocol", "_STREAM_METHODS", "_set_stream_classes"]
+__all__ += ["_native_getaddrinfo"]
 # In the place of asyncio's, with its signatures.
 __all__ += ["create_task", "ensure_future", "gather", "shield", "sleep", "timeout", "timeout_at", "wait"]
 if sys.version_info >= (3, 12):
@@ -285,6 +286,7 @@ class Loop:
     def _sock_accept(self, sock: socket, /) -> asyncio.Future[tuple[socket, Any]]: ...
     def _sock_connect(self, sock: socket, address: Any, /) -> asyncio.Future[None]: ...
 
+def _native_getaddrinfo(stock: Any, /) -> Any: ...
 def _give_loop_methods_to(class_: type, /) -> None: ...
 # The native halves of the classes in `ferrio._sync`, with the methods of asyncio's. They are not derived from those; who is, is the
 # class made of both.

@@ -8,6 +8,7 @@ Sources: the event loop reference of the asyncio documentation.
 
 import asyncio
 import concurrent.futures
+import logging
 import os
 import socket
 import sys
@@ -201,9 +202,21 @@ class Executing:
         if not self.is_closed():
             self.call_soon_threadsafe(answer)
 
+    @_ferrio._native_getaddrinfo
     async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
         """As `socket.getaddrinfo`, without blocking: numeric hosts are resolved at once, names in native threads."""
-        return await self._getaddrinfo(host, port, family, type, proto, flags)
+        # Runs in debug mode only.
+        words = [f"{host}:{port!r}"]
+        given = {"family": family, "type": type, "proto": proto, "flags": flags}
+        words += [f"{name}={value!r}" for name, value in given.items() if value]
+        question = ", ".join(words)
+        logger.debug("Get address info %s", question)
+        start = self.time()
+        answer = await self._getaddrinfo(host, port, family, type, proto, flags)
+        took = self.time() - start
+        level = logging.INFO if took >= self.slow_callback_duration else logging.DEBUG
+        logger.log(level, f"Getting address info {question} took {took * 1e3:.3f}ms: {answer!r}")
+        return answer
 
     async def getnameinfo(self, sockaddr, flags=0):
         """As `socket.getnameinfo`, in a native thread."""

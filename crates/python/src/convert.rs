@@ -1,6 +1,6 @@
 //! Floor 0: plain data of the rooms below ↔ Python objects.
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ferrio_reactor::net::{SockAddr, UnixAddr};
 use pyo3::prelude::*;
@@ -21,7 +21,7 @@ pub fn address_object(py: Python<'_>, address: &SockAddr) -> PyRes {
             flowinfo,
             scope_id,
         } => {
-            let host = Ipv6Addr::from(*addr).to_string();
+            let host = v6_text(*addr);
             let numbers = [i64::from(*port), i64::from(*flowinfo), i64::from(*scope_id)];
             let mut items = vec![Own::str(py, &host)];
             for number in numbers {
@@ -59,6 +59,18 @@ fn v4_object(py: Python<'_>, addr: [u8; 4]) -> Own {
     }
     let text = std::str::from_utf8(&text[..length - 1]);
     Own::str(py, text.expect("digits and dots are ASCII"))
+}
+
+/// As inet_ntop(3) writes it: glibc's ends like an IPv4 address also where twelve zero bytes stand before one (RFC 4291 §2.5.5.1).
+fn v6_text(addr: [u8; 16]) -> String {
+    match addr {
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+            if cfg!(target_env = "gnu") && (a, b) != (0, 0) =>
+        {
+            format!("::{}", Ipv4Addr::new(a, b, c, d))
+        }
+        _ => Ipv6Addr::from(addr).to_string(),
+    }
 }
 
 /// `os.fsdecode`.

@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::io;
 use std::mem::zeroed;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 
 use crate::net::{RawAddr, SockAddr};
@@ -79,6 +79,13 @@ pub struct Query {
     pub host: Option<CString>,
     /// Name or number of a port; `None` for 0. Not both `None`.
     pub service: Option<CString>,
+    /// What the answers must be like.
+    pub hints: Hints,
+}
+
+/// What the answers to a [`Query`] must be like; 0 means any.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Hints {
     /// AF_ number.
     pub family: i32,
     /// SOCK_ number.
@@ -108,10 +115,10 @@ impl Drop for AnswerList {
 pub fn getaddrinfo(query: &Query) -> Result<Vec<AddrInfo>, ResolveError> {
     // SAFETY: plain numbers and pointers; zero and null mean "any".
     let mut hints: libc::addrinfo = unsafe { zeroed() };
-    hints.ai_family = query.family;
-    hints.ai_socktype = query.socktype;
-    hints.ai_protocol = query.protocol;
-    hints.ai_flags = query.flags;
+    hints.ai_family = query.hints.family;
+    hints.ai_socktype = query.hints.socktype;
+    hints.ai_protocol = query.hints.protocol;
+    hints.ai_flags = query.hints.flags;
     let text = |given: &Option<CString>| given.as_ref().map_or(ptr::null(), |text| text.as_ptr());
 
     let mut list = AnswerList(ptr::null_mut());
@@ -210,12 +217,12 @@ fn until_nul(bytes: &[u8]) -> String {
 /// "No" is always a safe answer; forms that only inet_aton(3) knows (`127.1`) get it.
 #[must_use]
 pub fn is_numeric(query: &Query) -> bool {
-    let host_known = query.flags & libc::AI_NUMERICHOST != 0
+    let host_known = query.hints.flags & libc::AI_NUMERICHOST != 0
         || query
             .host
             .as_ref()
             .is_none_or(|host| is_numeric_host(host.to_bytes()));
-    let service_known = query.flags & libc::AI_NUMERICSERV != 0
+    let service_known = query.hints.flags & libc::AI_NUMERICSERV != 0
         || query
             .service
             .as_ref()
@@ -233,6 +240,56 @@ fn is_numeric_host(host: &[u8]) -> bool {
     // `fe80::1%eth0`: what follows is an interface, which the kernel knows (RFC 4007 §11).
     let (address, scope) = host.split_once('%').unwrap_or((host, "0"));
     !scope.is_empty() && address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// What [`known`] gives: one address for each kind of socket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Known {
+    /// The address, with the port.
+    pub addr: SockAddr,
+    /// SOCK_ and IPPROTO_ numbers, in the C library's order.
+    pub kinds: &'static [(i32, i32)],
+}
+
+const STREAM: (i32, i32) = (libc::SOCK_STREAM, libc::IPPROTO_TCP);
+const DATAGRAM: (i32, i32) = (libc::SOCK_DGRAM, libc::IPPROTO_UDP);
+const RAW: (i32, i32) = (libc::SOCK_RAW, libc::IPPROTO_IP);
+
+/// What [`getaddrinfo`] would answer for a host and a port that are numbers, without asking it; `hints` holds the rest of
+/// the question. `None` where that takes more than reading the number: names, scopes, mapped addresses, mistakes.
+#[must_use]
+pub fn known(host: &str, port: u16, hints: &Hints) -> Option<Known> {
+    // These say where an answer may come from, not what it is.
+    const HARMLESS: i32 = libc::AI_PASSIVE | libc::AI_NUMERICHOST | libc::AI_NUMERICSERV;
+    if hints.flags & !HARMLESS != 0 {
+        return None;
+    }
+    let kinds: &[_] = match (hints.socktype, hints.protocol) {
+        (libc::SOCK_STREAM, 0 | libc::IPPROTO_TCP) | (0, libc::IPPROTO_TCP) => &[STREAM],
+        (libc::SOCK_DGRAM, 0 | libc::IPPROTO_UDP) | (0, libc::IPPROTO_UDP) => &[DATAGRAM],
+        // musl knows two kinds.
+        (0, 0) if cfg!(target_env = "gnu") => &[STREAM, DATAGRAM, RAW],
+        _ => return None,
+    };
+    let addr = match hints.family {
+        libc::AF_INET => IpAddr::V4(host.parse().ok()?),
+        libc::AF_INET6 => IpAddr::V6(host.parse().ok()?),
+        libc::AF_UNSPEC => host.parse().ok()?,
+        _ => return None,
+    };
+    let addr = match addr {
+        IpAddr::V4(addr) => SockAddr::V4 {
+            addr: addr.octets(),
+            port,
+        },
+        IpAddr::V6(addr) => SockAddr::V6 {
+            addr: addr.octets(),
+            port,
+            flowinfo: 0,
+            scope_id: 0,
+        },
+    };
+    Some(Known { addr, kinds })
 }
 
 fn is_number(service: &[u8]) -> bool {

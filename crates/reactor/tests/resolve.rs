@@ -3,11 +3,18 @@
 use std::ffi::CString;
 
 use ferrio_reactor::net::{SockAddr, UnixAddr};
-use ferrio_reactor::resolve::{Query, getaddrinfo, getnameinfo, is_numeric};
+use ferrio_reactor::resolve::{Hints, Query, getaddrinfo, getnameinfo, is_numeric, known};
 
 const LOCALHOST: SockAddr = SockAddr::V4 {
     addr: [127, 0, 0, 1],
     port: 80,
+};
+
+const STREAM: Hints = Hints {
+    family: 0,
+    socktype: libc::SOCK_STREAM,
+    protocol: 0,
+    flags: 0,
 };
 
 fn query(host: Option<&str>, service: Option<&str>) -> Query {
@@ -15,8 +22,7 @@ fn query(host: Option<&str>, service: Option<&str>) -> Query {
     Query {
         host: host.map(text),
         service: service.map(text),
-        socktype: libc::SOCK_STREAM,
-        ..Query::default()
+        hints: STREAM,
     }
 }
 
@@ -50,19 +56,28 @@ fn numbers_become_addresses() {
 #[test]
 fn the_query_narrows_the_answers() {
     let any = Query {
-        socktype: 0,
+        hints: Hints {
+            socktype: 0,
+            ..STREAM
+        },
         ..query(Some("127.0.0.1"), Some("53"))
     };
     assert!(getaddrinfo(&any).expect("a number").len() > 1);
     let udp = Query {
-        protocol: libc::IPPROTO_UDP,
+        hints: Hints {
+            protocol: libc::IPPROTO_UDP,
+            ..any.hints
+        },
         ..any.clone()
     };
     let answers = getaddrinfo(&udp).expect("a number");
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0].socktype, libc::SOCK_DGRAM);
     let v6_only = Query {
-        family: libc::AF_INET6,
+        hints: Hints {
+            family: libc::AF_INET6,
+            ..any.hints
+        },
         ..any
     };
     let error = getaddrinfo(&v6_only).expect_err("not of that family");
@@ -73,7 +88,10 @@ fn the_query_narrows_the_answers() {
 #[test]
 fn localhost_is_known_without_a_network() {
     let query = Query {
-        family: libc::AF_INET,
+        hints: Hints {
+            family: libc::AF_INET,
+            ..STREAM
+        },
         ..query(Some("localhost"), Some("80"))
     };
     let answers = getaddrinfo(&query).expect("every machine knows it");
@@ -86,12 +104,18 @@ fn localhost_is_known_without_a_network() {
 #[test]
 fn without_a_host_it_is_this_machine() {
     let v4 = Query {
-        family: libc::AF_INET,
+        hints: Hints {
+            family: libc::AF_INET,
+            ..STREAM
+        },
         ..query(None, Some("80"))
     };
     assert_eq!(getaddrinfo(&v4).expect("loopback")[0].addr, LOCALHOST);
     let passive = Query {
-        flags: libc::AI_PASSIVE,
+        hints: Hints {
+            flags: libc::AI_PASSIVE,
+            ..v4.hints
+        },
         ..v4
     };
     let any = SockAddr::V4 {
@@ -104,7 +128,10 @@ fn without_a_host_it_is_this_machine() {
 #[test]
 fn the_canonical_name_comes_with_the_first_answer() {
     let query = Query {
-        flags: libc::AI_CANONNAME | libc::AI_NUMERICHOST,
+        hints: Hints {
+            flags: libc::AI_CANONNAME | libc::AI_NUMERICHOST,
+            ..STREAM
+        },
         ..query(Some("127.0.0.1"), None)
     };
     assert_eq!(
@@ -116,7 +143,10 @@ fn the_canonical_name_comes_with_the_first_answer() {
 #[test]
 fn errors_have_a_code_and_the_c_librarys_words() {
     let numeric = Query {
-        flags: libc::AI_NUMERICHOST,
+        hints: Hints {
+            flags: libc::AI_NUMERICHOST,
+            ..STREAM
+        },
         ..query(Some("no.number"), None)
     };
     for query in [numeric, query(None, None)] {
@@ -129,7 +159,10 @@ fn errors_have_a_code_and_the_c_librarys_words() {
     let error = getaddrinfo(&query(Some("::1"), Some("no-such-service"))).expect_err("a service");
     assert_eq!(error.code, libc::EAI_SERVICE);
     let family = Query {
-        family: 12_345,
+        hints: Hints {
+            family: 12_345,
+            ..STREAM
+        },
         ..query(Some("::1"), None)
     };
     assert_eq!(
@@ -154,11 +187,142 @@ fn numeric_is_what_the_c_library_takes_as_a_number() {
         assert!(is_numeric(&query), "{query:?}");
         let strict = libc::AI_NUMERICHOST | libc::AI_NUMERICSERV;
         getaddrinfo(&Query {
-            flags: strict,
+            hints: Hints {
+                flags: strict,
+                ..query.hints
+            },
             ..query
         })
         .expect("it is one for the C library");
     }
+}
+
+#[test]
+fn what_is_known_is_what_the_c_library_answers() {
+    let hosts = [
+        "127.0.0.1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "1.2.3.4",
+        "::",
+        "::1",
+        "::2",
+        "::1:0",
+        "::1.2.3.4",
+        "::ffff:1.2.3.4",
+        "::ffff:0:1.2.3.4",
+        "64:ff9b::192.0.2.33",
+        "fe80::1",
+        "2001:DB8::a",
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7::",
+        "::2:3:4:5:6:7:8",
+        "0:0:0:0:0:0:0:0",
+        "1:0:0:2:0:0:0:3",
+        "001::0001",
+        "ff02::1",
+    ];
+    let mut answered = 0;
+    for host in hosts {
+        for family in [
+            libc::AF_UNSPEC,
+            libc::AF_INET,
+            libc::AF_INET6,
+            libc::AF_UNIX,
+        ] {
+            for socktype in [
+                0,
+                libc::SOCK_STREAM,
+                libc::SOCK_DGRAM,
+                libc::SOCK_RAW,
+                libc::SOCK_SEQPACKET,
+            ] {
+                for protocol in [
+                    0,
+                    libc::IPPROTO_TCP,
+                    libc::IPPROTO_UDP,
+                    libc::IPPROTO_ICMP,
+                    libc::IPPROTO_SCTP,
+                ] {
+                    let numeric = libc::AI_NUMERICHOST | libc::AI_NUMERICSERV;
+                    for flags in [
+                        0,
+                        libc::AI_PASSIVE,
+                        numeric,
+                        numeric | libc::AI_PASSIVE,
+                        libc::AI_CANONNAME,
+                    ] {
+                        let hints = Hints {
+                            family,
+                            socktype,
+                            protocol,
+                            flags,
+                        };
+                        answered += usize::from(agrees(host, hints));
+                    }
+                }
+            }
+        }
+    }
+    // 21 hosts, 2 families that fit, 7 pairs of type and protocol (of which musl answers 6), 4 sets of flags.
+    assert!(answered >= 21 * 2 * 6 * 4, "{answered}");
+}
+
+/// Is it known? Then the C library must say the same.
+fn agrees(host: &str, hints: Hints) -> bool {
+    for port in [0, 80, 65_535] {
+        let Some(known) = known(host, port, &hints) else {
+            return false;
+        };
+        let asked = Query {
+            hints,
+            ..query(Some(host), Some(&port.to_string()))
+        };
+        let found = getaddrinfo(&asked).unwrap_or_else(|error| panic!("{asked:?}: {error}"));
+        let kinds: Vec<_> = found
+            .iter()
+            .map(|info| (info.socktype, info.protocol))
+            .collect();
+        assert_eq!(known.kinds, kinds, "{asked:?}");
+        for info in &found {
+            assert_eq!(
+                (&info.addr, info.family),
+                (&known.addr, known.addr.family()),
+                "{asked:?}"
+            );
+            assert_eq!(info.canonname, b"", "{asked:?}");
+        }
+    }
+    true
+}
+
+#[test]
+fn what_is_no_plain_number_is_not_known() {
+    for host in [
+        "localhost",
+        "",
+        "127.1",
+        "010.0.0.1",
+        "1.2.3.4.",
+        "1.2.3.4%lo",
+        "fe80::1%lo",
+        "fe80::1%1",
+        "1::2::3",
+        " ::1",
+        "[::1]",
+        "0x7f.0.0.1",
+        "256.0.0.1",
+        "::1.2.3",
+        "12345::",
+    ] {
+        assert_eq!(known(host, 80, &Hints::default()), None, "{host:?}");
+    }
+    let mapped = Hints {
+        family: libc::AF_INET6,
+        flags: libc::AI_V4MAPPED,
+        ..STREAM
+    };
+    assert_eq!(known("127.0.0.1", 80, &mapped), None);
 }
 
 #[test]
@@ -191,17 +355,26 @@ fn everything_else_may_block() {
 #[test]
 fn a_caller_that_allows_only_numbers_never_blocks() {
     let host = Query {
-        flags: libc::AI_NUMERICHOST,
+        hints: Hints {
+            flags: libc::AI_NUMERICHOST,
+            ..STREAM
+        },
         ..query(Some("example.org"), Some("80"))
     };
     assert!(is_numeric(&host));
     let service = Query {
-        flags: libc::AI_NUMERICSERV,
+        hints: Hints {
+            flags: libc::AI_NUMERICSERV,
+            ..STREAM
+        },
         ..query(Some("::1"), Some("http"))
     };
     assert!(is_numeric(&service));
     let only_host = Query {
-        flags: libc::AI_NUMERICHOST,
+        hints: Hints {
+            flags: libc::AI_NUMERICHOST,
+            ..STREAM
+        },
         ..query(Some("::1"), Some("http"))
     };
     assert!(!is_numeric(&only_host));

@@ -1,7 +1,11 @@
 """getaddrinfo and getnameinfo answer what the socket module answers."""
 
 import asyncio
+import inspect
+import itertools
+import logging
 import socket
+import sys
 
 import pytest
 
@@ -75,6 +79,98 @@ def test_getaddrinfo_is_the_socket_modules(run, args, kwargs):
 
 async def _never_unraised(main):
     return await main()
+
+
+HOSTS = ["127.0.0.1", "0.0.0.0", "010.0.0.1", "::", "::1", "::0.1.0.0", "::1.2.3.4", "::ffff:1.2.3.4", "2001:DB8::1", "1:0:0:2:0:0:0:3", "fe80::1%lo", "1.2.3"]
+PORTS = [80, "80", "080", None, 65_535, 70_000, -1, "", "+80", b"80", True]
+KINDS = [(0, 0), (socket.SOCK_STREAM, 0), (socket.SOCK_DGRAM, 17), (socket.SOCK_STREAM, 17), (socket.SOCK_RAW, 0), (0, 6), (0, 17), (1, 6)]
+FAMILIES = [socket.AF_UNSPEC, socket.AF_INET, socket.AF_INET6]
+FLAGS = [0, socket.AI_PASSIVE, socket.AI_NUMERICHOST, socket.AI_NUMERICSERV, socket.AI_CANONNAME, socket.AI_V4MAPPED, socket.AI_ADDRCONFIG]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_numbers_in_all_forms(run, host):
+    questions = list(itertools.product(PORTS, FAMILIES, KINDS, FLAGS if host == HOSTS[0] else [0]))
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        answers = []
+        for port, family, (kind, proto), flags in questions:
+            try:
+                answers.append(await loop.getaddrinfo(host, port, family=family, type=kind, proto=proto, flags=flags))
+            except OSError as error:
+                answers.append((type(error), str(error)))
+        return answers
+
+    for (port, family, (kind, proto), flags), answer in zip(questions, run(main())):
+        question = host, port, family, kind, proto, flags
+        assert answer == outcome(socket.getaddrinfo, *question), question
+
+
+def test_it_is_a_coroutine_function_that_subclasses_override(loop, run):
+    method = type(loop).getaddrinfo
+    assert inspect.iscoroutinefunction(method)
+    assert str(inspect.signature(method)) == "(self, host, port, *, family=0, type=0, proto=0, flags=0)"
+
+    class Shouting(type(loop)):
+        async def getaddrinfo(self, host, port, **kwargs):
+            return [*await super().getaddrinfo(host, port, **kwargs), "!"]
+
+    other = Shouting()
+    try:
+        assert other.run_until_complete(other.getaddrinfo("127.0.0.1", 80))[-1] == "!"
+    finally:
+        other.close()
+
+    async def mistakes():
+        with pytest.raises(TypeError, match="positional arguments"):
+            asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, socket.AF_INET)
+        with pytest.raises(TypeError, match="'host'|'port'"):
+            asyncio.get_running_loop().getaddrinfo()
+        with pytest.raises(TypeError):
+            await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, family="inet")
+
+    run(mistakes())
+
+
+def test_nothing_is_asked_before_the_await(loop):
+    coroutine = loop.getaddrinfo("127.0.0.1", object())
+    assert asyncio.iscoroutine(coroutine)
+    coroutine.close()
+    late = loop.getaddrinfo("127.0.0.1", 80)
+    loop.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        late.send(None)
+
+
+def test_debug_mode_logs_the_question_and_how_long_it_took(loop, caplog):
+    loop.set_debug(True)
+    for limit, level in (0.0, logging.INFO), (1e6, logging.DEBUG):
+        loop.slow_callback_duration = limit
+        caplog.clear()
+        with caplog.at_level(logging.DEBUG, "asyncio"):
+            loop.run_until_complete(loop.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM))
+        asked, answered = (record for record in caplog.records if "address info" in record.getMessage())
+        question = f"127.0.0.1:80, type={socket.SOCK_STREAM!r}"
+        assert (asked.getMessage(), asked.levelno) == (f"Get address info {question}", logging.DEBUG)
+        assert answered.getMessage().startswith(f"Getting address info {question} took ")
+        assert answered.levelno == level
+
+
+def test_the_audit_event(loop):
+    seen = []
+    watching = [True]
+
+    def hook(event, args):
+        if watching and event == "socket.getaddrinfo":
+            seen.append(args)
+
+    sys.addaudithook(hook)
+    try:
+        loop.run_until_complete(loop.getaddrinfo("::1", 80, type=socket.SOCK_STREAM))
+    finally:
+        watching.clear()
+    assert seen == [("::1", 80, 0, socket.SOCK_STREAM, 0)]
 
 
 def test_the_answer_is_of_the_same_types(run):

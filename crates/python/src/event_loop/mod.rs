@@ -4,6 +4,8 @@
 //! PROOF   tests/behaviour, tests/conformance, CPython's test_asyncio
 //! START   `turn.rs` (one turn of the loop on one screen), then `dispatch.rs`, then `methods.rs`
 
+mod address_list;
+mod addresses;
 mod calls;
 mod dispatch;
 mod methods;
@@ -25,6 +27,8 @@ use pyo3::prelude::*;
 use crate::engine::Engine;
 use crate::ffi::{self, Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit};
 use crate::handle::Handle;
+
+pub use addresses::native_getaddrinfo;
 
 /// The native base of `ferrio.Loop`.
 #[repr(C)]
@@ -138,6 +142,6 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .properties(methods::properties())
         .repr(repr)
         .subclassable()
-        .build(py)
-        .map(drop)
+        .build(py)?;
+    addresses::make_types(py)
 }

@@ -1,4 +1,4 @@
-//! Name resolution: numeric hosts at once, names in the process's blocking pool.
+//! Name resolution by the C library: numeric hosts at once, names in the process's blocking pool.
 
 use std::any::Any as StdAny;
 use std::ffi::CString;
@@ -6,16 +6,17 @@ use std::sync::OnceLock;
 
 use ferrio_reactor::Pool;
 use ferrio_reactor::net::SockAddr;
-use ferrio_reactor::resolve::{self, AddrInfo, Query, ResolveError};
+use ferrio_reactor::resolve::{self, AddrInfo, Hints, Query, ResolveError};
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
-use super::Loop;
+use super::{Loop, address_list};
 use crate::engine::{Done, Engine, SinkRef};
 use crate::error;
-use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call};
+use crate::ffi::{Args, Own, Params, PyRes, Raised, call, runtime};
 use crate::future::Future;
-use crate::{convert, names};
+use crate::names;
 
 /// Threads for blocking look-ups, shared by all loops of the process. glibc's resolver waits up to 30 s for a dead name
 /// server, so a few are not enough; more than asyncio's default executor has would be a surprise.
@@ -119,12 +120,19 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
         return Ok(None);
     }
     let port = port.bound(py);
-    let bytes = if port.is_instance_of::<pyo3::types::PyInt>() {
+    // Before 3.14 no bool and no member of an enumeration is a port.
+    let is_number = if cfg!(Py_3_14) {
+        port.is_instance_of::<PyInt>()
+    } else {
+        port.is_exact_instance_of::<PyInt>()
+    };
+    let bytes = if is_number {
         if !cfg!(Py_3_12) {
             // 3.11 makes it a C long on the way.
             port.extract::<std::ffi::c_long>()?;
         }
-        port.str()?.to_string().into_bytes()
+        let digits = py.get_type::<PyInt>().call_method1("__repr__", (port,))?;
+        digits.extract::<String>()?.into_bytes()
     } else if port.is_instance_of::<pyo3::types::PyString>() {
         port.call_method1("encode", ("utf-8",))?
             .extract::<Vec<u8>>()?
@@ -136,18 +144,48 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
     Ok(Some(c_string(bytes)))
 }
 
+/// `_getaddrinfo(host, port, …)`: for debug mode, in which the look-up is logged.
 pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
     let [host, port, family, kind, proto, flags] = args.bind(py, &GETADDRINFO)?;
     let (host, port) = (host.expect("required"), port.expect("required"));
-    let query = Query {
-        host: host_name(py, host)?,
-        service: service_name(py, port)?,
+    look_up(
+        py,
+        this,
+        host,
+        port,
+        hints(py, [family, kind, proto, flags])?,
+    )
+}
+
+pub(super) fn hints(py: Python<'_>, numbers: [Option<&Own>; 4]) -> PyRes<Hints> {
+    let [family, kind, proto, flags] = numbers;
+    Ok(Hints {
         family: number(py, family)?,
         socktype: number(py, kind)?,
         protocol: number(py, proto)?,
         flags: number(py, flags)?,
+    })
+}
+
+/// A future of the address list. What needs nobody's help is looked up at once.
+pub(super) fn look_up(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    host: &Own,
+    port: &Own,
+    hints: Hints,
+) -> PyRes<Own<Future>> {
+    let query = Query {
+        host: host_name(py, host)?,
+        service: service_name(py, port)?,
+        hints,
     };
-    audit(py, host, port, &query)?;
+    runtime::audit_getaddrinfo(
+        py,
+        host,
+        port,
+        [hints.family, hints.socktype, hints.protocol],
+    )?;
     let future = Future::new_pending(py, this.base())?;
     if resolve::is_numeric(&query) {
         deliver(py, &future, Answer::Addresses(resolve::getaddrinfo(&query)))?;
@@ -156,21 +194,6 @@ pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> P
         submit(py, this.base(), &future, look_up)?;
     }
     Ok(future)
-}
-
-fn audit(py: Python<'_>, host: &Own, port: &Own, query: &Query) -> PyRes<()> {
-    static AUDIT: Immortal = Immortal::empty();
-    let number = |value: i32| Own::int(py, i64::from(value));
-    let arguments = [
-        Own::str(py, "socket.getaddrinfo"),
-        host.clone(),
-        port.clone(),
-        number(query.family)?,
-        number(query.socktype)?,
-        number(query.protocol)?,
-    ];
-    call::call(py, AUDIT.import(py, "sys", "audit")?, &arguments)?;
-    Ok(())
 }
 
 /// `(host, port[, flowinfo[, scope_id]])` with a numeric host, as `socket.getnameinfo` takes it.
@@ -200,10 +223,11 @@ fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<Numeric> {
     let query = Query {
         host: Some(c_string(host.into_bytes())),
         service: Some(c_string(port.to_string().into_bytes())),
-        family: 0,
-        socktype: resolve::SOCK_DGRAM,
-        protocol: 0,
-        flags: resolve::AI_NUMERICHOST,
+        hints: Hints {
+            socktype: resolve::SOCK_DGRAM,
+            flags: resolve::AI_NUMERICHOST,
+            ..Hints::default()
+        },
     };
     Ok(Numeric {
         query,
@@ -277,7 +301,7 @@ fn deliver(py: Python<'_>, future: &Own<Future>, answer: Answer) -> PyRes<()> {
         return Ok(());
     }
     let result = match answer {
-        Answer::Addresses(Ok(found)) => address_list(py, &found),
+        Answer::Addresses(Ok(found)) => address_list::list_of(py, &found),
         Answer::Names(Ok((host, service))) => {
             Own::tuple(py, &[Own::str(py, &host), Own::str(py, &service)])
         }
@@ -307,58 +331,4 @@ fn gaierror(py: Python<'_>, error: &ResolveError) -> Raised {
         Ok(instance) => crate::ffi::exception::restore(py, instance),
         Err(raised) => raised,
     }
-}
-
-/// An enumeration of the socket module, whose usual members are looked up once: the look-up runs Python code.
-struct Numbers {
-    class: &'static str,
-    members: [Immortal; 32],
-}
-
-impl Numbers {
-    const fn of(class: &'static str) -> Self {
-        Self {
-            class,
-            members: [const { Immortal::empty() }; 32],
-        }
-    }
-
-    /// The member; a number without a name stays a number, as in the socket module.
-    fn named(&'static self, py: Python<'_>, value: i32) -> PyRes {
-        let number = Own::int(py, i64::from(value))?;
-        let make = || -> PyRes {
-            let class = py.import("socket")?.getattr(self.class)?;
-            Ok(Own::from(class.call1((number.bound(py),))?))
-        };
-        let place = usize::try_from(value).ok();
-        let member = match place.and_then(|place| self.members.get(place)) {
-            Some(member) => member.get_or_init(py, make).cloned(),
-            None => make(),
-        };
-        Ok(member.unwrap_or_else(|raised| {
-            drop(raised.take(py));
-            number
-        }))
-    }
-}
-
-/// The list that `socket.getaddrinfo` returns: `(family, type, proto, canonname, sockaddr)`.
-fn address_list(py: Python<'_>, found: &[AddrInfo]) -> PyRes {
-    static FAMILIES: Numbers = Numbers::of("AddressFamily");
-    static KINDS: Numbers = Numbers::of("SocketKind");
-    let list = pyo3::types::PyList::empty(py);
-    for info in found {
-        let row = Own::tuple(
-            py,
-            &[
-                FAMILIES.named(py, info.family)?,
-                KINDS.named(py, info.socktype)?,
-                Own::int(py, i64::from(info.protocol))?,
-                Own::str(py, &String::from_utf8_lossy(&info.canonname)),
-                convert::address_object(py, &info.addr)?,
-            ],
-        )?;
-        list.append(row.bound(py))?;
-    }
-    Ok(Own::from(list.into_any()))
 }

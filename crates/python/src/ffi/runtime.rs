@@ -1,7 +1,7 @@
 //! The interpreter around us: threads, pending signals, the wake-up descriptor.
 
 use std::cell::Cell;
-use std::os::raw::c_int;
+use std::os::raw::{c_char, c_int};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -35,6 +35,34 @@ pub fn die_of_interrupt_at_exit(_py: Python<'_>) -> Result<(), &'static str> {
 unsafe extern "C" {
     // Exported since 3.13 (Include/cpython/pyerrors.h; before, a hidden symbol of libpython); pyo3-ffi leaves it out.
     fn PySignal_SetWakeupFd(fd: c_int) -> c_int;
+}
+
+unsafe extern "C" {
+    // Include/cpython/sysmodule.h; pyo3-ffi leaves it out.
+    fn PySys_Audit(event: *const c_char, format: *const c_char, ...) -> c_int;
+}
+
+/// Raises the audit event `socket.getaddrinfo` with the family, the type and the protocol, for the hooks that there are.
+#[inline]
+pub fn audit_getaddrinfo(py: Python<'_>, host: &Own, port: &Own, kind: [i32; 3]) -> PyRes<()> {
+    let (event, format) = (c"socket.getaddrinfo", c"OOiii");
+    // SAFETY: the format says what follows: two live objects and three C ints.
+    let refused = unsafe {
+        PySys_Audit(
+            event.as_ptr(),
+            format.as_ptr(),
+            host.as_ptr(),
+            port.as_ptr(),
+            kind[0],
+            kind[1],
+            kind[2],
+        )
+    };
+    if refused == 0 {
+        Ok(())
+    } else {
+        Err(Raised::already_set(py))
+    }
 }
 
 thread_local! {
