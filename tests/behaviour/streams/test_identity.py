@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import copy
+import dis
 import inspect
 import pickle
 import typing
@@ -73,3 +74,15 @@ def test_coroutines(loop, reader):
         assert asyncio.iscoroutine(reading) and inspect.iscoroutine(reading)
         assert reading.__qualname__ == f"StreamReader.{reading.__name__}"
         reading.close()
+
+
+def test_the_interpreter_remembers_where_it_found_a_method(lib, loop, reader):
+    """Else it goes through the classes again for every call."""
+
+    def ask(reader):
+        for _ in range(200):
+            reader.at_eof()
+
+    ask(reader)
+    names = {each.opname for each in dis.get_instructions(ask, adaptive=True)}
+    assert any(name.startswith(("LOAD_ATTR_METHOD", "LOAD_METHOD_")) for name in names)
