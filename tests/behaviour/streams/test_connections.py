@@ -83,9 +83,9 @@ def test_megabytes_both_ways(run, connected, method):
             if method == "mixed":
                 how = numbers.choice(["read", "readexactly", "readuntil"])
             if how == "read":
-                received += await reader.read(numbers.choice([100, 70_000, 200_000]))
+                received += await reader.read(numbers.choice([100, 5_000, 70_000, 200_000]))
             elif how == "readexactly":
-                size = numbers.choice([7, 300, 70_000, 200_000])
+                size = numbers.choice([7, 300, 5_000, 70_000, 200_000])
                 received += await reader.readexactly(min(left, size))
             else:
                 received += await reader.readuntil(b"\n")

@@ -9,13 +9,23 @@ use crate::ffi::{Own, PyRes, Raised, call};
 use crate::future::Future;
 use crate::transport::stream::StreamTransport;
 
+/// Smaller ones are copied faster than objects are made for those that nobody may read.
+const SMALLEST_PIECE: usize = 4096;
+
 /// `feed_data(data)` with bytes that stay where they are for the call only.
 #[inline]
 pub(super) fn bytes(py: Python<'_>, reader: &Own<StreamReader>, bytes: &[u8]) -> PyRes<()> {
     check_open(py, reader)?;
     if !reader.with(|buffer| buffer.gather(bytes)) {
-        let chunk = Payload::Bytes(buffer::new_bytes(py, bytes)?);
-        reader.with(|buffer| buffer.push(chunk));
+        // Who reads in pieces will get each without a copy.
+        let piece = match reader.asked.get() {
+            asked if asked >= SMALLEST_PIECE => asked,
+            _ => bytes.len(),
+        };
+        for piece in bytes.chunks(piece) {
+            let chunk = Payload::Bytes(buffer::new_bytes(py, piece)?);
+            reader.with(|buffer| buffer.push(chunk));
+        }
     }
     arrived(py, reader)
 }

@@ -175,6 +175,7 @@ fn wait<K: Kind>(
     if reader.paused.get() {
         reader.resume(py)?;
     }
+    reader.asked.set(usize::try_from(this.n.get()).unwrap_or(0));
     let waiter = create_future(py, &reader.loop_)?;
     reader.waiter.set(Some(waiter.clone()));
     this.phase.set(Phase::Waiting);

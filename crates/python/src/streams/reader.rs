@@ -35,6 +35,8 @@ pub struct StreamReader {
     pub(super) limit_bytes: Cell<Option<usize>>,
     pub(super) loop_: Slot,
     pub(super) buffer: GuardedCell<Buffer>,
+    /// So many bytes wants the one who waits, or wanted the last one; 0 where it is no number.
+    pub(super) asked: Cell<usize>,
     pub(super) eof: Cell<bool>,
     /// The future of the one who waits for data.
     pub(super) waiter: Slot,
@@ -64,6 +66,7 @@ impl Class for StreamReader {
             limit_bytes: Cell::new(None),
             loop_: Slot::empty(),
             buffer: GuardedCell::new(Buffer::Native(ReadBuffer::new())),
+            asked: Cell::new(0),
             eof: Cell::new(false),
             waiter: Slot::empty(),
             exception: Slot::empty(),
