@@ -241,3 +241,29 @@ fn a_poller_can_be_polled() {
     far.write_all(b"x").expect("room");
     assert_eq!(look(&outer), [event(2, true, false)]);
 }
+
+#[test]
+fn what_is_asked_for_once_is_said_once() {
+    let poller = Poller::new().expect("a poller");
+    let (near, mut far) = pair();
+    let once = Interest {
+        once: true,
+        ..Interest::READ
+    };
+    poller.add(near.as_raw_fd(), Key(1), once).expect("add");
+    assert_eq!(look(&poller), []);
+    far.write_all(b"x").expect("room");
+    assert_eq!(look(&poller), [event(1, true, false)]);
+    assert_eq!(look(&poller), []);
+    poller
+        .modify(near.as_raw_fd(), Key(2), once)
+        .expect("modify");
+    assert_eq!(look(&poller), [event(2, true, false)]);
+    drop(far);
+    assert_eq!(look(&poller), []);
+    poller
+        .modify(near.as_raw_fd(), Key(3), Interest::READ)
+        .expect("modify");
+    assert_eq!(look(&poller)[0].key, Key(3));
+    assert_eq!(look(&poller)[0].key, Key(3));
+}

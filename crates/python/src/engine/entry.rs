@@ -109,6 +109,17 @@ pub enum Source {
 }
 
 impl Source {
+    /// A watched descriptor that nobody waits for: `sock_*` calls leave it registered, and the next one finds it so.
+    pub fn is_left_behind(&self) -> bool {
+        matches!(
+            self,
+            Self::Watch {
+                reader: None,
+                writer: None
+            }
+        )
+    }
+
     /// At `close()`: handles that the program keeps let go of their calls.
     pub fn release_handles(&self) {
         if let Self::Watch { reader, writer } = self {

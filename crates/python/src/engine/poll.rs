@@ -197,9 +197,13 @@ impl Engine {
     }
 
     /// What a run that ends with an error, or stands still while another one runs inside it, has not seen to yet: due timers go
-    /// behind what is ready, jobs are mail again. The kernel repeats its events.
+    /// behind what is ready, jobs are mail again. The kernel repeats its events, or is asked to.
     pub fn put_back(&self) {
         let news = self.news.take();
+        for event in news.events {
+            self.note_said(&event);
+            self.ask_again(&event);
+        }
         for timer in news.due {
             self.schedule_quietly(Entry::Call(timer.base().clone()));
         }

@@ -18,7 +18,7 @@ struct Row {
 pub struct Registered {
     /// Who is behind it.
     pub source: Source,
-    /// What the poller was last told.
+    /// What the poller was last told, and does not regard as done.
     pub interest: Interest,
 }
 

@@ -1,12 +1,13 @@
 //! Registering descriptors, and `add_reader` / `add_writer` on top.
 
+use std::io;
 use std::os::fd::RawFd;
 
 use ferrio_reactor::{Interest, Key};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::{Engine, Kernel, SinkRef, Source, Watcher};
+use super::{Engine, Happened, Kernel, SinkRef, Source, Watcher};
 use crate::error;
 use crate::ffi::{Own, PyRes, Raised};
 
@@ -19,13 +20,20 @@ pub enum Direction {
     Write,
 }
 
-impl Direction {
-    fn interest(self, mut interest: Interest, on: bool) -> Interest {
-        match self {
-            Self::Read => interest.readable = on,
-            Self::Write => interest.writable = on,
-        }
-        interest
+/// What a watched descriptor is waited for. A single `sock_*` call is told once: when it is over nothing needs to be taken back,
+/// and the next call only asks again. asyncio's readers and writers are told as long as it is so, and two calls, because what
+/// is said to one would be missed by the other.
+fn wanted(source: &Source) -> Interest {
+    let Source::Watch { reader, writer } = source else {
+        return Interest::NONE;
+    };
+    Interest {
+        readable: reader.is_some(),
+        writable: writer.is_some(),
+        once: matches!(
+            (reader, writer),
+            (Some(Watcher::Operation(_)), None) | (None, Some(Watcher::Operation(_)))
+        ),
     }
 }
 
@@ -39,22 +47,29 @@ impl Engine {
         interest: Interest,
     ) -> PyRes<Key> {
         // Whoever stood there has closed the descriptor without a word, and the kernel has given the number out again.
-        let stale = self
-            .sources
-            .with(|sources| sources.by_fd(fd).map(|(key, _)| key));
-        if let Some(stale) = stale {
+        // Or it is a `sock_*` call that is over; then the descriptor may well be the same.
+        let stale = self.sources.with(|sources| {
+            let (key, row) = sources.by_fd(fd)?;
+            Some((key, row.source.is_left_behind()))
+        });
+        if let Some((stale, false)) = stale {
             self.deregister(stale);
         }
+        let left_behind = stale.filter(|(_, left_behind)| *left_behind);
         let key = self.sources.with(|sources| sources.next_key(fd));
         // The kernel first: it refuses numbers that are no descriptors, which the table would have to be as long as.
-        let added = match self.poller.borrow().as_ref() {
+        match self.poller.borrow().as_ref() {
+            Some(kernel) if left_behind.is_some() => renew(kernel, fd, key, interest),
             Some(kernel) => kernel.poller.add(fd, key, interest),
             None => Ok(()),
-        };
-        added.map_err(|e| error::os_error(py, &e))?;
-        Ok(self
-            .sources
-            .with(|sources| sources.insert(fd, source, interest)))
+        }
+        .map_err(|e| error::os_error(py, &e))?;
+        Ok(self.sources.with(|sources| {
+            if let Some((stale, _)) = left_behind {
+                drop(sources.remove(stale));
+            }
+            sources.insert(fd, source, interest)
+        }))
     }
 
     /// Changes what is waited for; nothing happens where it is what the poller knows already.
@@ -119,41 +134,101 @@ impl Engine {
         // Any other source (a listener) is displaced by `register`.
         let known = self.sources.with(|sources| {
             let (key, row) = sources.by_fd(fd)?;
-            matches!(row.source, Source::Watch { .. }).then_some((key, row.interest))
+            let Source::Watch { reader, writer } = &row.source else {
+                return None;
+            };
+            let (here, there) = match direction {
+                Direction::Read => (reader, writer),
+                Direction::Write => (writer, reader),
+            };
+            Some((key, here.is_some() || there.is_none()))
         });
-        let Some((key, interest)) = known else {
+        let Some((key, anew)) = known else {
             let (reader, writer) = match direction {
                 Direction::Read => (Some(watcher), None),
                 Direction::Write => (None, Some(watcher)),
             };
-            let interest = direction.interest(Interest::NONE, true);
-            self.register(py, fd, Source::Watch { reader, writer }, interest)?;
+            let source = Source::Watch { reader, writer };
+            let interest = wanted(&source);
+            self.register(py, fd, source, interest)?;
             return Ok(None);
         };
-        let wanted = direction.interest(interest, true);
-        if wanted == interest {
-            // A watcher is replaced: what has happened already was its business, not the new one's. And if the descriptor was
-            // closed and its number given out again, the poller has lost it.
-            let key = self.sources.with(|sources| sources.renumber(key));
-            self.renew(py, fd, key, wanted)?;
-            return Ok(self.replace_watcher(key, direction, Some(watcher)));
+        // What has happened already is the business of the watcher that is replaced, or of a call that is over, not of the new
+        // one. And if the descriptor was closed and its number given out again, the poller has lost it.
+        let key = match anew {
+            true => self.sources.with(|sources| sources.renumber(key)),
+            false => key,
+        };
+        let replaced = self.replace_watcher(key, direction, Some(watcher));
+        let told = if anew {
+            self.ask_anew(py, key)
+        } else {
+            self.ask(py, key)
+        };
+        match told {
+            Ok(()) => Ok(replaced),
+            Err(error) => {
+                let refused = self.replace_watcher(key, direction, replaced);
+                drop(refused);
+                Err(error)
+            }
         }
-        self.set_interest(py, key, wanted)?;
-        Ok(self.replace_watcher(key, direction, Some(watcher)))
     }
 
-    fn renew(&self, py: Python<'_>, fd: RawFd, key: Key, interest: Interest) -> PyRes<()> {
-        let poller = self.poller.borrow();
-        let Some(Kernel { poller, .. }) = poller.as_ref() else {
-            return Ok(());
-        };
-        let renewed = match poller.modify(fd, key, interest) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                poller.add(fd, key, interest)
+    /// Tells the poller what the watchers of a descriptor wait for, where it does not know yet.
+    fn ask(&self, py: Python<'_>, key: Key) -> PyRes<()> {
+        let interest = self
+            .sources
+            .with(|sources| sources.by_key(key).map(|row| wanted(&row.source)));
+        match interest {
+            Some(interest) => self.set_interest(py, key, interest),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, of a descriptor that the poller may know under another key, or as another file, or not any more.
+    fn ask_anew(&self, py: Python<'_>, key: Key) -> PyRes<()> {
+        let interest = self.sources.with(|sources| {
+            let row = sources.by_key(key)?;
+            row.interest = wanted(&row.source);
+            Some(row.interest)
+        });
+        match (interest, self.poller.borrow().as_ref()) {
+            (Some(interest), Some(kernel)) => {
+                renew(kernel, super::Sources::fd_of(key), key, interest)
+                    .map_err(|e| error::os_error(py, &e))
             }
-            done => done,
-        };
-        renewed.map_err(|e| error::os_error(py, &e))
+            _ => Ok(()),
+        }
+    }
+
+    /// An event is going to be seen to, or dropped: what the poller says once it has said.
+    pub fn note_said(&self, event: &Happened) {
+        self.sources.with(|sources| {
+            if let Some(row) = sources.by_key(event.key).filter(|row| row.interest.once) {
+                row.interest = Interest::NONE;
+            }
+        });
+    }
+
+    /// An event has been seen to: whoever still waits wants to be told of the next one, and of those after it, for one was not
+    /// enough. A descriptor that was closed meanwhile is silent, as it would be to a poller that repeats itself.
+    pub fn ask_again(&self, event: &Happened) {
+        let asked = self.sources.with(|sources| {
+            let row = sources.by_key(event.key)?;
+            if row.source.is_left_behind() || !row.interest.is_none() {
+                return None;
+            }
+            row.interest = Interest {
+                once: false,
+                ..wanted(&row.source)
+            };
+            Some(row.interest)
+        });
+        if let (Some(interest), Some(kernel)) = (asked, self.poller.borrow().as_ref()) {
+            let fd = super::Sources::fd_of(event.key);
+            let _ = kernel.poller.modify(fd, event.key, interest);
+        }
     }
 
     /// Takes the watcher off one direction; `None` where there was none.
@@ -171,11 +246,15 @@ impl Engine {
             return Ok(None);
         };
         let removed = self.replace_watcher(key, direction, None);
-        let interest = direction.interest(interest, false);
-        if interest == Interest::NONE {
-            self.deregister(key);
-        } else {
-            self.set_interest(py, key, interest)?;
+        let left_behind = self.sources.with(|sources| {
+            let row = sources.by_key(key);
+            row.is_some_and(|row| row.source.is_left_behind())
+        });
+        match left_behind {
+            false => self.ask(py, key)?,
+            // At most one more event comes, for nobody.
+            true if interest.once || interest.is_none() => {}
+            true => self.deregister(key),
         }
         Ok(removed)
     }
@@ -255,5 +334,15 @@ impl Engine {
                 }
                 _ => None,
             })
+    }
+}
+
+/// Asks for a descriptor that the poller knows, if it is still that file; else for the new one.
+fn renew(kernel: &Kernel, fd: RawFd, key: Key, interest: Interest) -> io::Result<()> {
+    match kernel.poller.modify(fd, key, interest) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            kernel.poller.add(fd, key, interest)
+        }
+        done => done,
     }
 }

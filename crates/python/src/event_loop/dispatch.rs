@@ -57,23 +57,36 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
             udp::ready(py, transport, event.readable, event.writable)?;
         }
         Source::Watch { reader, .. } => {
-            if let (true, Some(reader)) = (event.readable, reader) {
-                wake(py, &reader)?;
-                flush(py, this)?;
-            }
-            if event.writable {
-                // The reader may have removed or replaced the writer.
-                if let Some(Source::Watch {
-                    writer: Some(writer),
-                    ..
-                }) = this.source_of(event)
-                {
-                    wake(py, &writer)?;
-                }
-            }
+            this.note_said(event);
+            let woken = wake_watchers(py, this, event, reader);
+            this.ask_again(event);
+            woken?;
         }
     }
     flush(py, this)
+}
+
+fn wake_watchers(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    event: &Happened,
+    reader: Option<Watcher>,
+) -> PyRes<()> {
+    if let (true, Some(reader)) = (event.readable, reader) {
+        wake(py, &reader)?;
+        flush(py, this)?;
+    }
+    if event.writable {
+        // The reader may have removed or replaced the writer.
+        if let Some(Source::Watch {
+            writer: Some(writer),
+            ..
+        }) = this.source_of(event)
+        {
+            wake(py, &writer)?;
+        }
+    }
+    Ok(())
 }
 
 fn wake(py: Python<'_>, watcher: &Watcher) -> PyRes<()> {

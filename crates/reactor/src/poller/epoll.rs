@@ -4,6 +4,8 @@
 //! * EPOLLERR and EPOLLHUP are always reported, asked for or not (epoll_ctl(2)). With
 //!   EPOLLONESHOT the kernel clears the whole mask after one report, those two included: that is
 //!   how a descriptor nobody is interested in is kept from waking us for ever.
+//! * A registration is of an open file under a number. EPOLL_CTL_MOD answers ENOENT where the number
+//!   has been given to another file meanwhile, so it also tells whether the old one is still meant.
 //! * EPOLLRDHUP is not asked for: see `Event::hangup`.
 //! * `epoll_wait` counts milliseconds; `epoll_pwait2` (Linux 5.11) takes a timespec. Seccomp
 //!   filters older than the call (Docker before 20.10.6 among them) answer EPERM instead of ENOSYS;
@@ -154,7 +156,7 @@ fn mask(interest: Interest) -> u32 {
     if interest.writable {
         bits |= libc::EPOLLOUT;
     }
-    if interest.is_none() {
+    if interest.once || interest.is_none() {
         bits |= libc::EPOLLONESHOT;
     }
     bits as u32

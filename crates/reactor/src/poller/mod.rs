@@ -10,7 +10,7 @@
 //! `epoll.rs`. Nothing outside that file may know which one is in use.
 //!
 //! * Level-triggered: what is ready is reported by every `wait` until it is no longer so, or no
-//!   longer asked for.
+//!   longer asked for. Only [`Interest::once`] is said once.
 //! * A hang-up or an error is reported whatever was asked for, as readable *and* writable, so that
 //!   whoever waits tries the call and finds the errno. (Python's `selectors` answer the same.)
 //! * With [`Interest::NONE`] a descriptor stays known and costs nothing: at most one event (a
@@ -47,6 +47,8 @@ pub struct Interest {
     pub readable: bool,
     /// Room to write, or a connection made (or refused).
     pub writable: bool,
+    /// Only until the next event: after it nothing is reported, not even a hang-up, until the interest is set again.
+    pub once: bool,
 }
 
 impl Interest {
@@ -54,21 +56,23 @@ impl Interest {
     pub const NONE: Self = Self {
         readable: false,
         writable: false,
+        once: false,
     };
     /// To read.
     pub const READ: Self = Self {
         readable: true,
-        writable: false,
+        ..Self::NONE
     };
     /// To write.
     pub const WRITE: Self = Self {
-        readable: false,
         writable: true,
+        ..Self::NONE
     };
     /// Either.
     pub const BOTH: Self = Self {
         readable: true,
         writable: true,
+        ..Self::NONE
     };
 
     /// Whether it asks for nothing.

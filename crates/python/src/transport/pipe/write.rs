@@ -95,6 +95,7 @@ fn update_interest(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> 
     let interest = Interest {
         readable: is_open && this.watches_peer.get(),
         writable: is_open && this.outgoing.is_blocked(),
+        ..Interest::NONE
     };
     PipeTransport::watch(py, this.base(), interest, Source::WritePipe)
 }

@@ -240,6 +240,7 @@ impl StreamTransport {
             readable: conn.wants_bytes(),
             writable: (this.outgoing.is_blocked() || !this.file_waiter.is_empty())
                 && !conn.is_lost(),
+            ..Interest::NONE
         };
         match (this.key.get(), interest == Interest::NONE) {
             (Some(key), true) => {

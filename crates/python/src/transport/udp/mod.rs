@@ -306,6 +306,7 @@ impl DatagramTransport {
         let interest = Interest {
             readable: conn.wants_bytes(),
             writable: this.blocked.get() && !conn.is_lost(),
+            ..Interest::NONE
         };
         match (this.key.get(), interest == Interest::NONE) {
             (Some(key), true) => {
