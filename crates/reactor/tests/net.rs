@@ -100,9 +100,12 @@ fn accept_never_blocks() {
         net::accept_with_peer(fd).expect_err("none").kind(),
         ErrorKind::WouldBlock
     );
+    assert!(!net::may_accept(fd));
     let _client = TcpStream::connect(addr.as_internet().expect("TCP")).expect("loopback");
     wait_until(fd, Interest::READ);
+    assert!(net::may_accept(fd));
     assert_fresh(net::accept(fd).expect("one is queued").as_raw_fd());
+    assert!(!net::may_accept(fd));
     assert_eq!(
         net::accept(fd).expect_err("no other").kind(),
         ErrorKind::WouldBlock

@@ -98,9 +98,12 @@ pub fn start(
 
 /// The socket may be accepted from.
 pub fn ready(py: Python<'_>, this: &Own<Listener>) -> PyRes<()> {
-    for _ in 0..this.backlog {
+    for number in 0..this.backlog {
         if this.key.get().is_none() {
             // A protocol factory has closed the server.
+            return Ok(());
+        }
+        if number > 0 && !net::may_accept(this.fd) {
             return Ok(());
         }
         match net::accept_with_peer(this.fd) {

@@ -17,7 +17,7 @@ mod option;
 
 pub use address::{RawAddr, SockAddr, UnixAddr};
 pub use connect::{
-    Connect, accept, accept_with_peer, bind, connect, listen, local_addr, peer_addr,
+    Connect, accept, accept_with_peer, bind, connect, listen, local_addr, may_accept, peer_addr,
     shutdown_write, socket,
 };
 pub use datagram::{recv_from, send_to};
