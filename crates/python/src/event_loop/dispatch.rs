@@ -17,7 +17,7 @@ use crate::transport::udp::DatagramTransport;
 use crate::transport::{listener, listener::Listener, stream, udp};
 
 /// Finished jobs first (they only resolve futures), then the kernel's events. An error leaves the rest of the events
-/// unseen; polling is level-triggered, so the kernel says them again.
+/// unseen: the kernel says them again, or is asked to (`Engine::put_back`).
 pub(super) fn news(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     while let Some(Done(id, outcome)) = this.next_job() {
         if let Some(waiter) = this.finish_job(id) {
