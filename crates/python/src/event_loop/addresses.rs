@@ -28,7 +28,7 @@ impl Awaitable for GetAddrInfo {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.GetAddrInfoCoroutine";
     const NAME: &'static str = "getaddrinfo";
     const QUALNAME: &'static str = "Loop.getaddrinfo";
-    const RECYCLED: Option<Recycled> = Some(Recycled::pool(12));
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(32));
 
     fn slot() -> &'static TypeSlot {
         &GET_ADDR_INFO

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 /// Objects kept for each class.
 const MOST: u32 = 256;
 /// Classes that may take part.
-const KINDS: usize = 32;
+const KINDS: usize = 40;
 
 /// The number of a class's pool: one for each class.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
