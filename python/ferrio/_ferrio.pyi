@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
+from asyncio.futures import wrap_future as wrap_future
 from asyncio.tasks import create_task as create_task, ensure_future as ensure_future
 from asyncio.tasks import gather as gather, shield as shield, sleep as sleep, wait as wait
 from asyncio.timeouts import timeout as timeout, timeout_at as timeout_at
@@ -30,7 +31,7 @@ __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_ex
 __all__ += ["StreamReader", "StreamWriter", "StreamReaderProtocol", "_STREAM_METHODS", "_set_stream_classes"]
 __all__ += ["_native_getaddrinfo"]
 # In the place of asyncio's, with its signatures.
-__all__ += ["create_task", "ensure_future", "gather", "shield", "sleep", "timeout", "timeout_at", "wait"]
+__all__ += ["create_task", "ensure_future", "gather", "shield", "sleep", "timeout", "timeout_at", "wait", "wrap_future"]
 if sys.version_info >= (3, 12):
     from asyncio.tasks import wait_for as wait_for
 

@@ -36,6 +36,7 @@ NATIVE: dict[str, object] = {
             "timeout_at",
             "wait",
             "wait_for",
+            "wrap_future",
         )
         # `wait_for` of 3.11 and `as_completed` until 3.12 are other ones, and stay.
         if hasattr(_ferrio, name)

@@ -143,7 +143,7 @@ class Executing:
             if executor is None:
                 executor = concurrent.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
                 self._default_executor = executor
-        return asyncio.wrap_future(executor.submit(func, *args), loop=self)
+        return _ferrio.wrap_future(executor.submit(func, *args), loop=self)
 
     def set_default_executor(self, executor):
         """Set the executor for `run_in_executor(None, …)`. Raises TypeError unless it is a ThreadPoolExecutor."""

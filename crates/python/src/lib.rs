@@ -26,6 +26,7 @@ mod taskgroup;
 mod timeout;
 mod transport;
 mod wait;
+mod wrap;
 
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
@@ -50,6 +51,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add_functions(module, as_completed::functions(module.py())?)?;
     add_functions(module, shield::functions(module.py())?)?;
     add_functions(module, spawn::functions(module.py())?)?;
+    add_functions(module, wrap::functions(module.py())?)?;
     add_functions(module, wait::functions(module.py())?)?;
     for (name, class) in sync::make_types(module.py())? {
         module.add(name, class.bound(module.py()))?;
@@ -76,6 +78,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     sleep::make_types(py)?;
     gather::make_types(py)?;
     wait::make_types(py)?;
+    wrap::make_types(py)?;
     as_completed::make_types(py)?;
     timeout::make_types(py)?;
     taskgroup::make_types(py)?;

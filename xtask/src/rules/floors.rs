@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("as_completed", 3),
     ("shield", 3),
     ("spawn", 3),
+    ("wrap", 3),
     ("sleep", 3),
     ("protocol", 4),
     ("transport", 4),
@@ -55,6 +56,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("shield", "awaitable"),
     ("shield", "future"),
     ("spawn", "awaitable"),
+    ("wrap", "awaitable"),
+    ("wrap", "future"),
     ("wait", "awaitable"),
     ("wait", "future"),
     // A socket call and a transport see a Python socket in the same way.
