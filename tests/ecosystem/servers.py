@@ -198,6 +198,12 @@ def home_of(user):
         yield pathlib.Path(name), popen
 
 
+def _carried_out(command, **popen):
+    """A failure shows what the command said."""
+    done = subprocess.run(command.split(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **popen)
+    assert done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}"
+
+
 @contextlib.contextmanager
 def _redis(mortal):
     program = find_program("redis-server", "redis-server")
@@ -229,14 +235,16 @@ def _mariadb(mortal):
     server = find_program("mariadbd", "mariadb-server")
     installer = find_program("mariadb-install-db", "mariadb-server")
     with home_of("mysql") as (home, popen):
-        install = f"{installer} --no-defaults --datadir={home}/data --auth-root-authentication-method=normal --skip-test-db"
-        subprocess.run(install.split(), check=True, capture_output=True, **popen)
+        # One that starts removes the temporary tables that it finds where its own would be, those of a live neighbour too.
+        directories = f"--no-defaults --datadir={home}/data --tmpdir={home}"
+        install = f"{installer} {directories} --auth-root-authentication-method=normal --skip-test-db"
+        _carried_out(install, **popen)
         (home / "init.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS test CHARACTER SET utf8mb4;\n"
             "CREATE USER IF NOT EXISTS tester@'%' IDENTIFIED BY 'secret';\n"
             "GRANT ALL ON *.* TO tester@'%';\n"
         )
-        options = f"""--no-defaults --datadir={home}/data --socket={home}/sock --pid-file={home}/pid
+        options = f"""{directories} --socket={home}/sock --pid-file={home}/pid
             --init-file={home}/init.sql --bind-address=127.0.0.1 --skip-name-resolve
             --ssl-ca={home}/ca.pem --ssl-cert={home}/cert.pem --ssl-key={home}/key.pem
             --innodb-flush-log-at-trx-commit={int(mortal)} --innodb-buffer-pool-size=64M --max-allowed-packet=64M"""
@@ -253,7 +261,7 @@ def _postgres(mortal):
     with home_of("postgres") as (home, popen):
         (home / "password").write_text("secret\n")
         init = f"{initdb} -D {home}/data -U tester -A scram-sha-256 --pwfile={home}/password -E UTF8 --locale=C --no-sync"
-        subprocess.run(init.split(), check=True, capture_output=True, cwd=home, **popen)
+        _carried_out(init, cwd=home, **popen)
         options = f"""-D {home}/data -c listen_addresses=127.0.0.1 -c unix_socket_directories={home} -c ssl=on
             -c ssl_cert_file={home}/cert.pem -c ssl_key_file={home}/key.pem -c max_connections=60
             -c fsync={"on" if mortal else "off"}"""
