@@ -18,7 +18,8 @@ from under_fire import WRITERS, Fire
 
 LIBRARY, PORT, CONTROL, ROWS, ROUNDS = sys.argv[1:]
 driver = importlib.import_module(LIBRARY)
-DATABASE = {"pymysql": {"database": "test"}, "psycopg": {"dbname": "postgres"}}[LIBRARY]
+# pymysql would load all certificates of the system for every attempt to connect, and leave them to the collector.
+DATABASE = {"pymysql": {"database": "test", "ssl_disabled": True}, "psycopg": {"dbname": "postgres"}}[LIBRARY]
 SERIES = {"pymysql": "SELECT seq FROM seq_1_to_%s", "psycopg": "SELECT generate_series(1, %s)"}[LIBRARY]
 SLEEP = {"pymysql": "SELECT SLEEP(3600)", "psycopg": "SELECT pg_sleep(3600)"}[LIBRARY]
 mine = threading.local()

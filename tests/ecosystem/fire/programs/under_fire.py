@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import gc
 import itertools
 import json
 import os
@@ -55,6 +56,7 @@ class Fire:
         await asyncio.gather(*writers)
         self.kept += len(self.acknowledged)
         self.lost += len(self.acknowledged - set(await self.stored()))
+        gc.collect()
         self.sizes.append(rss_kib())
 
     async def _acknowledges(self):
