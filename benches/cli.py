@@ -22,7 +22,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benches",
         description="Event loops side by side; each cell (workload x loop) in a fresh process.",
-        epilog="python -m benches plot RESULTS.json draws, python -m benches gate RESULTS.json judges what a run has written.",
+        epilog="python -m benches plot RESULTS.json draws, python -m benches gate RESULTS.json judges what a run has written, "
+        "python -m benches join PART.json… makes one document of several.",
     )
     made.add_argument("--list", action="store_true", help="show workloads and loops, run nothing")
     made.add_argument("--workloads", metavar="GLOB,…", type=_words, default=["*"], help="e.g. core, gate, 'sleep0*,net.tcp.*.x1'")
@@ -54,7 +55,7 @@ def _positive(text: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0; 1 if a cell has no figures; 2 for a command line that makes no sense; 130 after Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in ("plot", "gate"):
+    if argv and argv[0] in ("plot", "gate", "join"):
         # Drawing needs a library that measuring does not.
         return importlib.import_module(f".{argv[0]}", __package__).main(argv[1:])
     arguments_parser = parser()
