@@ -17,7 +17,7 @@ OUT = os.environ.get("FERRIO_SOAK_OUT")
 # From the fourth sample of ten to the last. What malloc and the collector do with a hundred thousand requests moves by less; a
 # leak of 100 bytes a request does not.
 RSS_KIB = 6 * 1024
-OBJECTS = 400
+OBJECTS = 1000
 # The pools of clients keep as many connections as were busy at once.
 FDS = 8
 

@@ -146,6 +146,7 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
 
 /// `_getaddrinfo(host, port, …)`: for debug mode, in which the look-up is logged.
 pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
+    this.check_open(py)?;
     let [host, port, family, kind, proto, flags] = args.bind(py, &GETADDRINFO)?;
     let (host, port) = (host.expect("required"), port.expect("required"));
     look_up(
