@@ -5,6 +5,16 @@ import re
 NAMES = {"en": "English", "zh": "中文"}
 
 
+def on_page_markdown(markdown, page, config, files):
+    """Before a page is read: records of decisions are for who changes ferrio, not among the answers to a reader's search.
+
+    https://squidfunk.github.io/mkdocs-material/setup/setting-up-site-search/#search-exclusion
+    """
+    if page.url.startswith("decisions/"):
+        page.meta["search"] = {"exclude": True}
+    return markdown
+
+
 def on_page_context(context, page, config, nav):
     """Before a page is rendered; https://www.mkdocs.org/dev-guide/plugins/#on_page_context"""
     here = language_of(page.url)
