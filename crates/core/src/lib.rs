@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+mod chunk;
 pub mod conn;
 pub mod datagrams;
 pub mod flow;

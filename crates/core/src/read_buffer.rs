@@ -6,26 +6,12 @@
 
 use std::collections::VecDeque;
 
+use crate::chunk::Chunk;
+
 /// A smaller chunk that is not the only one is copied into a block.
 const SMALL: usize = 2048;
 /// A block that small chunks are gathered in.
 const BLOCK: usize = 16 * 1024;
-
-#[derive(Debug)]
-enum Chunk<B> {
-    Given(B),
-    Gathered(Vec<u8>),
-}
-
-impl<B: AsRef<[u8]>> AsRef<[u8]> for Chunk<B> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Given(chunk) => chunk.as_ref(),
-            Self::Gathered(block) => block,
-        }
-    }
-}
 
 /// Chunks in order; `B` owns the bytes of one.
 #[derive(Debug)]

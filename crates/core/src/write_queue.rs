@@ -3,29 +3,12 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
+use crate::chunk::Chunk;
+
 /// A chunk shorter than this is copied behind the one that waits before it: that costs less than a slice of its own in `writev`.
 const SMALL: usize = 512;
 /// Copies are gathered in blocks of this size.
 const BLOCK: usize = 4096;
-
-/// Part of the stream.
-#[derive(Debug)]
-enum Chunk<B> {
-    /// As it was given.
-    Given(B),
-    /// Copies of small ones.
-    Gathered(Vec<u8>),
-}
-
-impl<B: AsRef<[u8]>> AsRef<[u8]> for Chunk<B> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Given(chunk) => chunk.as_ref(),
-            Self::Gathered(block) => block,
-        }
-    }
-}
 
 /// Chunks in order, the first one perhaps sent in part.
 #[derive(Debug)]
