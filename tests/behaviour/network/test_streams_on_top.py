@@ -1,9 +1,11 @@
 """asyncio.streams, unchanged, on the transports of the loop under test."""
 
 import asyncio
+import functools
 import random
 
 import pytest
+import stream_pairs
 
 
 async def echo(reader, writer):
@@ -17,36 +19,7 @@ async def echo(reader, writer):
 @pytest.fixture(params=["tcp", "unix"])
 def connected(request, tmp_path):
     """``async with connected(handler) as (reader, writer)``."""
-    import contextlib
-
-    @contextlib.asynccontextmanager
-    async def connected(handler, **kwargs):
-        finished = asyncio.Event()
-
-        async def tracked(reader, writer):
-            try:
-                await handler(reader, writer)
-            finally:
-                writer.close()
-                finished.set()
-
-        if request.param == "tcp":
-            server = await asyncio.start_server(tracked, "127.0.0.1", 0, **kwargs)
-            reader, writer = await asyncio.open_connection(
-                *server.sockets[0].getsockname(), **kwargs
-            )
-        else:
-            server = await asyncio.start_unix_server(tracked, tmp_path / "socket", **kwargs)
-            reader, writer = await asyncio.open_unix_connection(tmp_path / "socket", **kwargs)
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-            await finished.wait()
-            server.close()
-            await server.wait_closed()
-
-    return connected
+    return functools.partial(stream_pairs.connected, asyncio, request.param, tmp_path / "socket")
 
 
 def test_a_megabyte_both_ways(run, connected):

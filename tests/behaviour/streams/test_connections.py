@@ -3,6 +3,7 @@ children."""
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import random
 import re
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import stream_pairs
 
 CERTIFICATE = Path(__file__).resolve().parents[1] / "network" / "localhost.pem"
 
@@ -18,35 +20,7 @@ CERTIFICATE = Path(__file__).resolve().parents[1] / "network" / "localhost.pem"
 @pytest.fixture(params=["tcp", "unix"])
 def connected(request, lib, tmp_path):
     """``async with connected(handler) as (reader, writer)``: when it ends the handler has ended."""
-
-    @contextlib.asynccontextmanager
-    async def connected(handler, **kwargs):
-        finished = asyncio.Event()
-
-        async def tracked(reader, writer):
-            try:
-                await handler(reader, writer)
-            finally:
-                writer.close()
-                finished.set()
-
-        if request.param == "tcp":
-            server = await lib.start_server(tracked, "127.0.0.1", 0, **kwargs)
-            address = server.sockets[0].getsockname()
-            reader, writer = await lib.open_connection(*address, **kwargs)
-        else:
-            path = tmp_path / "socket"
-            server = await lib.start_unix_server(tracked, path, **kwargs)
-            reader, writer = await lib.open_unix_connection(path, **kwargs)
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-            await finished.wait()
-            server.close()
-            await server.wait_closed()
-
-    return connected
+    return functools.partial(stream_pairs.connected, lib, request.param, tmp_path / "socket")
 
 
 async def echo(reader, writer):
