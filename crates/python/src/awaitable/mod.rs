@@ -28,14 +28,16 @@ mod python;
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
 use crate::ffi::{
-    Class, Own, PyRes, Recycled, Slot, TypeSlot, Visit, WithWeakrefs, coroutine, exception,
+    Class, Own, PyRes, Recycled, Slot, TypeSlot, Visit, WithWeakrefs, call, coroutine, exception,
     release_stop_iteration,
 };
 use crate::future::Future;
+use crate::names;
 use crate::task::Task;
 
 pub use python::make_type;
@@ -167,6 +169,19 @@ pub fn is_native_child(engine: &Own<Engine>, object: &Own) -> bool {
 #[inline]
 pub fn is_native_coroutine(object: &Own) -> bool {
     coroutine::is_native(object) || python::is_one(object)
+}
+
+/// `loop.create_task(coroutine)`. Where the loop refuses it nobody is going to await the coroutine: it is closed, as by
+/// `asyncio.ensure_future`.
+pub fn task_of(py: Python<'_>, engine: &Own<Engine>, coroutine: &Own) -> PyRes {
+    call::method(py, engine.as_any(), &names::CREATE_TASK, &[coroutine]).or_else(|error| {
+        if !error.is::<PyRuntimeError>(py) {
+            return Err(error);
+        }
+        let error = error.take(py);
+        let closed = call::method(py, coroutine, &names::CLOSE, &[]).map(drop);
+        exception::after_finally(py, Err(error), closed)
+    })
 }
 
 impl<S: Awaitable> Class for Coroutine<S> {

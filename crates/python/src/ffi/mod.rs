@@ -20,6 +20,7 @@ pub mod coroutine;
 pub mod current_task;
 pub mod exception;
 mod face;
+pub mod fields;
 pub mod function;
 mod guard;
 mod method;

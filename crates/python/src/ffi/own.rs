@@ -246,6 +246,12 @@ impl Own {
         functions(class) == functions(&raw const ffi::PyBaseObject_Type)
     }
 
+    /// Is `class` its class, no class derived from that?
+    #[inline]
+    pub fn is_exactly(&self, class: &Own) -> bool {
+        self.class_address() == class.as_ptr() as usize
+    }
+
     /// The address of the exact class, to be compared.
     #[inline]
     pub fn class_address(&self) -> usize {

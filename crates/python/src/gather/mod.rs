@@ -27,7 +27,7 @@ use std::ffi::CStr;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::awaitable::{is_native_child, native_future};
+use crate::awaitable::{is_native_child, native_future, task_of};
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
@@ -279,7 +279,7 @@ fn ensure_children(
 ) -> PyRes<(Vec<Own>, Option<Vec<Own>>)> {
     let child_of = |item: &Own| match native_future(item) {
         Some(_) => Ok(item.clone()),
-        None => task_of(py, engine, item),
+        None => hidden_task_of(py, engine, item),
     };
     let mut children: Vec<Own> = Vec::with_capacity(items.len());
     if are_different_objects(items) {
@@ -315,25 +315,16 @@ fn are_different_objects(items: &[Own]) -> bool {
 }
 
 /// `loop.create_task(coroutine)` without "destroyed but it is pending", since the program cannot see the task.
-fn task_of(py: Python<'_>, engine: &Own<Engine>, item: &Own) -> PyRes {
-    match call::method(py, engine.as_any(), &names::CREATE_TASK, &[item]) {
-        Ok(task) => {
-            match task.exact::<Task>() {
-                Some(native) => native.may_die_pending(),
-                None => {
-                    let off = Own::bool(py, false);
-                    call::set_attribute(py, &task, &names::LOG_DESTROY_PENDING, &off)?;
-                }
-            }
-            Ok(task)
+fn hidden_task_of(py: Python<'_>, engine: &Own<Engine>, item: &Own) -> PyRes {
+    let task = task_of(py, engine, item)?;
+    match task.exact::<Task>() {
+        Some(native) => native.may_die_pending(),
+        None => {
+            let off = Own::bool(py, false);
+            call::set_attribute(py, &task, &names::LOG_DESTROY_PENDING, &off)?;
         }
-        Err(error) if error.is::<pyo3::exceptions::PyRuntimeError>(py) => {
-            let error = error.take(py);
-            let closed = call::method(py, item, &names::CLOSE, &[]).map(drop);
-            ffi::exception::after_finally(py, Err(error), closed)
-        }
-        Err(error) => Err(error),
     }
+    Ok(task)
 }
 
 fn class_of(py: Python<'_>) -> PyRes {

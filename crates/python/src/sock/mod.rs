@@ -173,8 +173,7 @@ fn count_down(py: Python<'_>, socket: &Own) -> PyRes<bool> {
 /// Exactly a `socket.socket`, of no class derived from it.
 fn is_plain(py: Python<'_>, socket: &Own) -> PyRes<bool> {
     static SOCKET: Immortal = Immortal::empty();
-    let class = SOCKET.import(py, "socket", "socket")?;
-    Ok(socket.class_address() == class.as_ptr() as usize)
+    Ok(socket.is_exactly(SOCKET.import(py, "socket", "socket")?))
 }
 
 /// The loop is closed: nobody waits for the call any more.

@@ -7,12 +7,11 @@
 //! Native where the running loop is ours and there is nothing but a coroutine (or, for `ensure_future`, a future of ours); everything
 //! else is given to the stdlib's functions. No states: nothing outlives the call.
 
-use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::awaitable::{is_native_coroutine, native_future};
+use crate::awaitable::{is_native_coroutine, native_future, task_of};
 use crate::engine::Engine;
-use crate::ffi::{Args, Function, Own, PyRes, call, exception, function};
+use crate::ffi::{Args, Function, Own, PyRes, call, function};
 use crate::names;
 
 fn create_task(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
@@ -31,16 +30,7 @@ fn ensure_future(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes 
         }
         if is_native_coroutine(argument) {
             if let Some(engine) = Engine::running(py)? {
-                return call::method(py, engine.as_any(), &names::CREATE_TASK, &[argument])
-                    .or_else(|error| {
-                        if !error.is::<PyRuntimeError>(py) {
-                            return Err(error);
-                        }
-                        // Nobody is going to await it.
-                        let error = error.take(py);
-                        let closed = call::method(py, argument, &names::CLOSE, &[]).map(drop);
-                        exception::after_finally(py, Err(error), closed)
-                    });
+                return task_of(py, &engine, argument);
             }
         }
     }

@@ -11,7 +11,6 @@
 
 mod drain;
 mod feed;
-mod fields;
 mod names;
 mod protocol;
 mod read;

@@ -7,11 +7,11 @@ use pyo3::exceptions::PyAssertionError;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use super::fields::{flag, optional, reference};
 use super::{
     Methods, PROTOCOL, StreamReader, create_future, feed, is_debug, names, stock_class,
     stock_method,
 };
+use crate::ffi::fields::{flag, optional, reference};
 use crate::ffi::{
     Args, Class, Function, Immortal, Own, Params, Property, PyRes, Raised, Slot, TypeBuilder,
     TypeSlot, Visit, WithDict, call, function,

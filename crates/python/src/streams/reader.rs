@@ -8,9 +8,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
 
-use super::fields::{flag, optional, reference};
 use super::{Methods, READER, feed, is_debug, names, stock_class, stock_method};
 use crate::ffi::buffer::{self, Payload};
+use crate::ffi::fields::{flag, optional, reference};
 use crate::ffi::{
     Args, Class, Function, GuardedCell, Method, Own, Params, Property, PyRes, Raised, Slot,
     TypeBuilder, TypeSlot, Visit, WithDict, call,

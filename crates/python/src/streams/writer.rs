@@ -5,8 +5,8 @@ use std::ffi::CStr;
 use pyo3::exceptions::PyAssertionError;
 use pyo3::prelude::*;
 
-use super::fields::reference;
 use super::{Methods, StreamReader, WRITER, create_future, drain, names, stock_class};
+use crate::ffi::fields::reference;
 use crate::ffi::{
     Args, Class, Function, Own, Params, Property, PyRes, Raised, Slot, TypeBuilder, TypeSlot,
     Visit, WithDict, call,

@@ -18,7 +18,6 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::PySet;
 
@@ -26,9 +25,9 @@ use crate::awaitable::native_future;
 use crate::convert;
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
+use crate::ffi::fields::reference;
 use crate::ffi::{
-    Args, Class, Immortal, Method, Own, Plain, Property, PyRes, Raised, Slot, TypeBuilder,
-    TypeSlot, Visit, call,
+    Args, Class, Immortal, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call,
 };
 use crate::future::{self, Future, WatcherKind};
 use crate::names;
@@ -159,7 +158,7 @@ fn finishes_eagerly(py: Python<'_>) -> PyRes<bool> {
 /// The set of tasks and the loop, where the group is open, is no class derived from ours, and its loop is ours.
 fn open(py: Python<'_>, this: &Own<TaskGroup>) -> PyRes<Option<(Own, Own<Engine>)>> {
     let group = this.as_any();
-    if group.class_address() != class(py)?.as_ptr() as usize {
+    if !group.is_exactly(class(py)?) {
         return Ok(None);
     }
     if !is_set_to_true(py, &this.entered)?
@@ -259,22 +258,6 @@ fn follow(py: Python<'_>, this: &Own<TaskGroup>, tasks: &Own, task: Own) -> PyRe
     Ok(task)
 }
 
-/// An attribute of asyncio's Python code, kept where `create_task` finds it without a look-up.
-macro_rules! attribute {
-    ($name:literal, $field:ident) => {
-        Property::get($name, |py, this: &Own<TaskGroup>| -> PyRes {
-            let name = || $name.to_str().expect("an attribute's name is ASCII");
-            this.$field
-                .get()
-                .ok_or_else(|| Raised::new::<PyAttributeError>(py, name()))
-        })
-        .set(|_py, this: &Own<TaskGroup>, value| {
-            this.$field.set(value.cloned());
-            Ok(())
-        })
-    };
-}
-
 /// Makes the type.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
     // Kept from before anybody replaces it.
@@ -289,12 +272,13 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
             },
             create_task,
         )])
+        // asyncio's Python code sets them; `create_task` finds them without a look-up.
         .properties([
-            attribute!(c"_tasks", tasks),
-            attribute!(c"_loop", loop_),
-            attribute!(c"_entered", entered),
-            attribute!(c"_exiting", exiting),
-            attribute!(c"_aborting", aborting),
+            reference!(TaskGroup, c"_tasks", tasks),
+            reference!(TaskGroup, c"_loop", loop_),
+            reference!(TaskGroup, c"_entered", entered),
+            reference!(TaskGroup, c"_exiting", exiting),
+            reference!(TaskGroup, c"_aborting", aborting),
         ])
         .docs_of(py, "asyncio.taskgroups", "TaskGroup")?
         .subclassable()

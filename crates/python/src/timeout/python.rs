@@ -58,7 +58,7 @@ impl Awaitable for Enter {
 
 /// Is it of exactly the native class or of `ferrio.Timeout`, no class derived from those?
 fn is_ours(py: Python<'_>, timeout: &Own<Timeout>) -> PyRes<bool> {
-    Ok(timeout.is_exact() || timeout.as_any().class_address() == class(py)?.as_ptr() as usize)
+    Ok(timeout.is_exact() || timeout.as_any().is_exactly(class(py)?))
 }
 
 /// `ferrio.Timeout`.

@@ -106,8 +106,7 @@ impl Chain {
 /// Is it of exactly the class whose fields we read?
 fn is_plain(py: Python<'_>, source: &Own) -> PyRes<bool> {
     static CLASS: Immortal = Immortal::empty();
-    let class = CLASS.import(py, "concurrent.futures", "Future")?;
-    Ok(source.type_object(py).is(class.bound(py)))
+    Ok(source.is_exactly(CLASS.import(py, "concurrent.futures", "Future")?))
 }
 
 static PARAMS: Params<2> = Params {

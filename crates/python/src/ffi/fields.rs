@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 
-use crate::ffi::{Own, Raised};
+use super::{Own, Raised};
 
 /// A property of one reference, as Python's own attributes are: missing until it is set.
 macro_rules! reference {
@@ -13,7 +13,7 @@ macro_rules! reference {
         crate::ffi::Property::get($name, |py, this: &crate::ffi::Own<$class>| {
             this.$field
                 .get()
-                .ok_or_else(|| crate::streams::fields::missing(py, this.as_any(), $name))
+                .ok_or_else(|| crate::ffi::fields::missing(py, this.as_any(), $name))
         })
         .set(|_, this, value| {
             this.$field.set(value.cloned());
@@ -47,10 +47,10 @@ macro_rules! flag {
         )
     };
 }
-pub(super) use {flag, optional, reference};
+pub(crate) use {flag, optional, reference};
 
 #[cold]
-pub(super) fn missing(py: Python<'_>, object: &Own, name: &CStr) -> Raised {
+pub(crate) fn missing(py: Python<'_>, object: &Own, name: &CStr) -> Raised {
     let class = object.type_object(py).name();
     let class = class.map_or_else(|_| String::new(), |name| name.to_string());
     let text = format!(
