@@ -7,7 +7,7 @@
 //!            prepare_sleep             wake: claim, then write 1
 //!   Awake ------------------> Sleeping --------------------------> Notified
 //!     ^                          |                                    |
-//!     +------- finish_sleep -----+------- finish_sleep, read ---------+
+//!     +------- finish_sleep -----+----------- finish_sleep -----------+
 //! ```
 //!
 //! # Why no wake-up is lost
@@ -31,14 +31,14 @@
 //! Without the fences both sides could read old values: a store followed by a load of another
 //! place is the one reordering that x86 does too.
 //!
-//! # Why the eventfd does not stay readable
+//! # Why nobody reads the eventfd
 //!
-//! Between claiming *Notified* and its write, a thread may be held up for any time. The loop may
-//! wake for another reason meanwhile, and find nothing to read; the write then comes in a later
-//! sleep that nobody has notified. If nobody read it, a level-triggered wait would never sleep
-//! again. So the loop keeps the number of writes claimed but not yet read (`owed`): every claim
-//! writes exactly 1, reading an eventfd returns the sum, and while something is owed every
-//! `finish_sleep` reads.
+//! It is watched for edges ([`Interest::edge`]): every write ends one wait, and what it has left in
+//! the counter is not reported again. The counter takes 2^64 - 2 writes.
+//!
+//! Between claiming *Notified* and its write, a thread may be held up for any time, and the loop may
+//! have woken for another reason meanwhile. Then the write ends a later sleep that nobody has
+//! notified: once, and the loop finds nothing to do.
 
 use std::io;
 use std::mem::size_of;
@@ -46,6 +46,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
 
 use crate::fork;
+use crate::poller::Interest;
 use crate::sys::{check, retry_len};
 
 const AWAKE: u8 = 0;
@@ -54,14 +55,12 @@ const NOTIFIED: u8 = 2;
 
 /// The bell of one loop. Put it into an `Arc` for other threads.
 ///
-/// Register [`fd`](Self::fd) for reading with the loop's poller, once. `prepare_sleep` and
-/// `finish_sleep` are for the loop's thread, `wake` is for any, a signal handler included. In a
-/// forked child it does not touch the parent's eventfd any more.
+/// Register [`fd`](Self::fd) for [`INTEREST`](Self::INTEREST) with the loop's poller, once.
+/// `prepare_sleep` and `finish_sleep` are for the loop's thread, `wake` is for any, a signal handler
+/// included. In a forked child it does not touch the parent's eventfd any more.
 #[derive(Debug)]
 pub struct Waker {
     state: AtomicU8,
-    /// Claims seen by the loop whose write it has not read yet. Only the loop's thread changes it.
-    owed: AtomicU64,
     /// How often a thread has written, since the beginning.
     writes: AtomicU64,
     eventfd: OwnedFd,
@@ -69,6 +68,12 @@ pub struct Waker {
 }
 
 impl Waker {
+    /// What its descriptor is watched for.
+    pub const INTEREST: Interest = Interest {
+        edge: true,
+        ..Interest::READ
+    };
+
     /// A waker for a loop that is awake.
     ///
     /// # Errors
@@ -81,14 +86,13 @@ impl Waker {
         let eventfd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self {
             state: AtomicU8::new(AWAKE),
-            owed: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             eventfd,
             generation,
         })
     }
 
-    /// Readable when the loop has been woken.
+    /// What a wake-up is written to.
     #[inline]
     #[must_use]
     pub fn fd(&self) -> RawFd {
@@ -101,7 +105,7 @@ impl Waker {
     /// Calling it twice is harmless: a loop already notified stays so, and its wait returns at once.
     #[inline]
     pub fn prepare_sleep(&self) {
-        // Not a plain store: it would wipe out *Notified*, whose write would then never be read.
+        // Not a plain store: it would wipe out *Notified*, and the next `wake` would write again.
         let _ = self
             .state
             .compare_exchange(AWAKE, SLEEPING, Ordering::Relaxed, Ordering::Relaxed);
@@ -110,13 +114,10 @@ impl Waker {
     }
 
     /// Announces that the loop is awake, whether it waited or not. From here on `wake` writes
-    /// nothing. Reads the eventfd only if it has been, or is being, written.
+    /// nothing.
     #[inline]
     pub fn finish_sleep(&self) {
-        let notified = self.state.swap(AWAKE, Ordering::AcqRel) == NOTIFIED;
-        if notified || self.owed.load(Ordering::Relaxed) != 0 {
-            self.silence(u64::from(notified));
-        }
+        self.state.store(AWAKE, Ordering::Release);
     }
 
     /// Makes the loop look into its inbox soon. Put the work there first.
@@ -163,46 +164,25 @@ impl Waker {
         // EAGAIN would need 2^64 - 2 writes that nobody has read.
         debug_assert!(written.is_ok(), "{written:?}");
     }
-
-    /// Reads what has been written, and notes what is still to come.
-    #[cold]
-    fn silence(&self, claimed: u64) {
-        if fork::generation() != self.generation {
-            return;
-        }
-        let mut sum = 0_u64;
-        // SAFETY: writes at most eight bytes, into `sum`.
-        let read = retry_len(|| unsafe {
-            libc::read(
-                self.eventfd.as_raw_fd(),
-                (&raw mut sum).cast(),
-                size_of::<u64>(),
-            )
-        });
-        // EAGAIN: the write is on its way, and `sum` is still 0.
-        debug_assert!(read.as_ref().map_or_else(
-            |error| error.kind() == io::ErrorKind::WouldBlock,
-            |&bytes| bytes == size_of::<u64>()
-        ));
-        let owed = self.owed.load(Ordering::Relaxed) + claimed;
-        debug_assert!(
-            sum <= owed,
-            "the eventfd had {sum} writes, only {owed} were claimed"
-        );
-        self.owed.store(owed.saturating_sub(sum), Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Ordering, Waker};
-    use crate::poller::{Events, Interest, Key, Poller, Wait};
+    use super::Waker;
+    use crate::poller::{Events, Key, Poller, Wait};
 
-    fn readable(waker: &Waker) -> bool {
-        let poller = Poller::new().expect("a poller");
+    fn watched() -> (Poller, Waker) {
+        let (poller, waker) = (
+            Poller::new().expect("a poller"),
+            Waker::new().expect("a waker"),
+        );
         poller
-            .add(waker.fd(), Key(0), Interest::READ)
+            .add(waker.fd(), Key(0), Waker::INTEREST)
             .expect("an eventfd can be watched");
+        (poller, waker)
+    }
+
+    fn ends_a_sleep(poller: &Poller) -> bool {
         poller
             .wait(&mut Events::with_capacity(1), Some(0))
             .expect("a look")
@@ -210,49 +190,31 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_comes_after_the_loop_has_gone_on_is_still_read() {
-        let waker = Waker::new().expect("a waker");
-        waker.prepare_sleep();
-        assert!(waker.claim());
-        // Another event ends the sleep before the claimed write.
-        waker.finish_sleep();
-        assert_eq!(waker.owed.load(Ordering::Relaxed), 1);
-        waker.ring();
-        assert!(readable(&waker));
-
-        waker.prepare_sleep();
-        waker.finish_sleep();
-        assert_eq!(waker.owed.load(Ordering::Relaxed), 0);
-        assert!(!readable(&waker));
-    }
-
-    #[test]
-    fn two_late_writes_are_both_read() {
-        let waker = Waker::new().expect("a waker");
+    fn writes_that_come_after_the_loop_has_gone_on_end_one_sleep_each_at_most() {
+        let (poller, waker) = watched();
         for _ in 0..2 {
             waker.prepare_sleep();
             assert!(waker.claim());
+            // Another event ends the sleep before the claimed write.
             waker.finish_sleep();
         }
-        waker.ring();
-        waker.prepare_sleep();
-        waker.finish_sleep();
-        assert_eq!(waker.owed.load(Ordering::Relaxed), 1);
-        waker.ring();
-        waker.prepare_sleep();
-        waker.finish_sleep();
-        assert_eq!(waker.owed.load(Ordering::Relaxed), 0);
-        assert!(!readable(&waker));
+        for _ in 0..2 {
+            waker.ring();
+            assert!(ends_a_sleep(&poller));
+            assert!(!ends_a_sleep(&poller));
+        }
     }
 
     #[test]
     fn preparing_twice_keeps_the_notification() {
-        let waker = Waker::new().expect("a waker");
+        let (poller, waker) = watched();
         waker.prepare_sleep();
         waker.wake();
         waker.prepare_sleep();
-        assert!(readable(&waker));
+        waker.wake();
+        assert_eq!(waker.writes(), 1);
+        assert!(ends_a_sleep(&poller));
         waker.finish_sleep();
-        assert!(!readable(&waker));
+        assert!(!ends_a_sleep(&poller));
     }
 }

@@ -93,7 +93,9 @@ fn a_child_can_have_a_poller_of_its_own() {
 fn a_child_neither_rings_nor_silences_the_parents_bell() {
     let poller = Poller::new().expect("a poller");
     let waker = Waker::new().expect("a waker");
-    poller.add(waker.fd(), Key(0), Interest::READ).expect("add");
+    poller
+        .add(waker.fd(), Key(0), Waker::INTEREST)
+        .expect("add");
 
     waker.prepare_sleep();
     assert!(in_child(|| waker.wake()));

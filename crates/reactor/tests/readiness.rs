@@ -267,3 +267,19 @@ fn what_is_asked_for_once_is_said_once() {
     assert_eq!(look(&poller)[0].key, Key(3));
     assert_eq!(look(&poller)[0].key, Key(3));
 }
+
+#[test]
+fn what_is_asked_for_by_edges_is_said_for_each_arrival() {
+    let poller = Poller::new().expect("a poller");
+    let (near, mut far) = pair();
+    let edge = Interest {
+        edge: true,
+        ..Interest::READ
+    };
+    poller.add(near.as_raw_fd(), Key(1), edge).expect("add");
+    for _ in 0..2 {
+        far.write_all(b"x").expect("room");
+        assert_eq!(look(&poller), [event(1, true, false)]);
+        assert_eq!(look(&poller), []);
+    }
+}

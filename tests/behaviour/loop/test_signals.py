@@ -2,6 +2,7 @@
 refused."""
 
 import asyncio
+import functools
 import os
 import signal
 import threading
@@ -108,6 +109,44 @@ def test_pythons_own_handlers_work_without_add_signal_handler(loop):
     finally:
         signal.signal(signal.SIGUSR1, previous)
     assert seen == [signal.SIGUSR1]
+
+
+def test_a_handler_interrupts_callbacks_that_are_all_native(loop):
+    """The interpreter looks for signals only where it runs bytecode; here nobody else does."""
+
+    def ring(number, frame):
+        raise KeyboardInterrupt
+
+    again = functools.partial(loop.call_soon)
+    again.__setstate__((loop.call_soon, (again,), {}, {}))
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    try:
+        loop.call_soon(again)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+        again.__setstate__((print, (), {}, {}))
+
+
+def test_a_signal_that_came_before_the_first_sleep(loop):
+    seen = []
+    previous = signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
+    try:
+        loop.call_soon(signal.raise_signal, signal.SIGUSR1)
+        loop.run_until_complete(asyncio.sleep(0.001))
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert seen == [signal.SIGUSR1]
+
+
+def test_a_run_that_never_sleeps_opens_no_descriptor(loop):
+    before = os.listdir("/proc/self/fd")
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert os.listdir("/proc/self/fd") == before
 
 
 @pytest.mark.parametrize("junk", ["SIGINT", 1.5, None])

@@ -35,10 +35,12 @@ impl Gate {
     pub(super) const DEBUG: u8 = 2;
     /// There are calls from other threads: what is scheduled next stands behind them.
     pub(super) const CALLS: u8 = 4;
+    /// There are finished jobs. What is scheduled does not mind.
+    const JOBS: u8 = 8;
 
     #[inline]
     pub(super) fn is_usual(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.0.load(Ordering::Relaxed) & !Self::JOBS == 0
     }
 
     #[inline]
@@ -114,27 +116,41 @@ impl Inbox {
         let mut letters = self.lock();
         let waker = letters.waker.clone().ok_or(Closed)?;
         letters.jobs.push(done);
+        self.gate.switch(Gate::JOBS, true);
         drop(letters);
         waker.wake();
         Ok(())
     }
 
     /// Takes the calls.
+    #[inline]
     pub fn take_calls(&self) -> Vec<SendOwn<Handle>> {
-        let mut letters = self.lock();
-        self.gate.switch(Gate::CALLS, false);
-        std::mem::take(&mut letters.calls)
+        if self.gate.has(Gate::CALLS) {
+            let mut letters = self.lock();
+            self.gate.switch(Gate::CALLS, false);
+            std::mem::take(&mut letters.calls)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Takes the finished jobs.
+    #[inline]
     pub fn take_jobs(&self) -> Vec<Done> {
-        std::mem::take(&mut self.lock().jobs)
+        if self.gate.has(Gate::JOBS) {
+            let mut letters = self.lock();
+            self.gate.switch(Gate::JOBS, false);
+            std::mem::take(&mut letters.jobs)
+        } else {
+            Vec::new()
+        }
     }
 
-    /// Is there nothing?
+    /// Is there nothing? Between `prepare_sleep` and the sleep nothing is missed: a letter is noted in the gate before its
+    /// `wake`.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        let letters = self.lock();
-        letters.calls.is_empty() && letters.jobs.is_empty()
+        !self.gate.has(Gate::CALLS | Gate::JOBS)
     }
 
     /// Refuses mail from now on and hands out what is left, to be dropped by an attached thread.

@@ -26,7 +26,7 @@ use ferrio_core::budget::PollBudget;
 use ferrio_core::ready::ReadyQueue;
 use ferrio_core::slab::Slab;
 use ferrio_core::timers::TimerHeap;
-use ferrio_reactor::{Events, Interest, Poller, SignalPipe, Waker};
+use ferrio_reactor::{Events, Poller, SignalPipe, Waker};
 use pyo3::prelude::*;
 
 use crate::error;
@@ -39,6 +39,7 @@ pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, tr
 use inbox::Gate;
 pub use inbox::{Done, Inbox, JobId};
 use poll::News;
+pub use poll::Wait;
 pub use schedule::{extract_stack, refuse_coroutines};
 use sources::Sources;
 pub use tasks::Suspended;
@@ -173,7 +174,7 @@ impl Engine {
             task_noted: Slot::empty(),
             generation: ferrio_reactor::fork::generation(),
         };
-        engine.register(py, waker.fd(), Source::Waker, Interest::READ)?;
+        engine.register(py, waker.fd(), Source::Waker, Waker::INTEREST)?;
         Ok(engine)
     }
 
@@ -272,8 +273,9 @@ impl Engine {
             registered.source.release_handles();
         }
         if let Ok(poller) = self.poller.try_borrow() {
-            for (fd, _) in &sources {
-                // Nobody is left who could be told; the poller itself goes next.
+            let is_own = |source: &Source| matches!(source, Source::Waker | Source::Signals);
+            for (fd, _) in sources.iter().filter(|(_, row)| !is_own(&row.source)) {
+                // Nobody is left who could be told; the poller itself goes next, and the loop's own descriptors with it.
                 let _ = poller.as_ref().map(|kernel| kernel.poller.remove(*fd));
             }
         }

@@ -135,10 +135,9 @@ impl Engine {
             }));
         });
         self.events.with(|place| *place = Some(events));
-        let interrupted = outcome.map_err(|e| error::os_error(py, &e))? == KernelWait::Interrupted;
-        if interrupted || wait != Wait::No {
-            runtime::check_signals(py)?;
-        }
+        let _ = outcome.map_err(|e| error::os_error(py, &e))?;
+        // Callbacks may be all native, and then nobody else looks.
+        runtime::check_signals(py)?;
         self.take_calls_from_mail(py);
         let jobs = self.inbox.take_jobs();
         self.news.with(|news| news.jobs.extend(jobs));

@@ -34,6 +34,7 @@ fn wanted(source: &Source) -> Interest {
             (reader, writer),
             (Some(Watcher::Operation(_)), None) | (None, Some(Watcher::Operation(_)))
         ),
+        edge: false,
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Loop {
     current_handle: Slot,
     /// `add_signal_handler`.
     signal_handlers: GuardedCell<HashMap<i32, Own<Handle>>>,
+    /// Has this run lent its wake-up descriptor to CPython, or found that it must not?
+    wakeup_settled: Cell<bool>,
     /// What the innermost run waits for.
     awaited: Slot,
     /// Tasks in the middle of a step that runs a loop.
@@ -72,6 +74,7 @@ impl Class for Loop {
             slow_callback_duration: Cell::new(0.1),
             current_handle: Slot::empty(),
             signal_handlers: GuardedCell::new(HashMap::new()),
+            wakeup_settled: Cell::new(false),
             awaited: Slot::empty(),
             standing_still: GuardedCell::new(Vec::new()),
         }))

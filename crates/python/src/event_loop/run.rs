@@ -54,7 +54,6 @@ struct Borrowed {
 enum Rest {
     /// The loop stood still.
     Fresh {
-        wakeup: Option<signals::WakeupFd>,
         suspended: Suspended,
         enclosing: Option<nested::Enclosing>,
     },
@@ -80,10 +79,6 @@ fn track_origins(py: Python<'_>, this: &Own<Loop>, on: bool) -> PyRes<()> {
 
 fn enter(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<Borrowed> {
     let is_fresh = this.thread() == 0;
-    if is_fresh {
-        // What can fail (EMFILE) comes before anything is changed.
-        signals::prepare_wakeup_fd(py, this)?;
-    }
     static GET: Immortal = Immortal::empty();
     let get = GET.import(py, "sys", "get_asyncgen_hooks")?;
     let asyncgen_hooks = call::call0(py, get)?;
@@ -132,9 +127,8 @@ fn enter_fresh(
     this.set_thread(runtime::thread_ident());
     recycle::open(py);
     snapshot::open(py);
-    let wakeup = signals::borrow_wakeup_fd(py, this)?;
+    signals::begin(py, this)?;
     Ok(Rest::Fresh {
-        wakeup,
         suspended,
         enclosing,
     })
@@ -144,15 +138,12 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
     let flushed = dispatch::flush(py, this);
     let enclosing = match borrowed.rest {
         Rest::Fresh {
-            wakeup,
             suspended,
             enclosing,
         } => {
             this.set_stopping(false);
             this.set_thread(0);
-            if let Some(wakeup) = wakeup {
-                wakeup.give_back(py, this);
-            }
+            signals::end(py, this);
             Engine::forget_task(py, this.base())?;
             set_running_loop(py, borrowed.running.as_ref())?;
             Engine::resume_task(py, this.base(), suspended)?;

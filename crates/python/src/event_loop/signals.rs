@@ -2,9 +2,10 @@
 //!
 //! CPython's C handler only sets a flag and writes the signal's number to the wake-up descriptor. A signal that arrives
 //! between the last look at the flag and `epoll_pwait2` would be seen only after the sleep; the written byte ends it. So
-//! every run in the main thread lends its descriptor to CPython, with or without `add_signal_handler`.
+//! every run in the main thread lends its descriptor to CPython before it first sleeps, with or without `add_signal_handler`.
+//! (Not when it begins: a run that never sleeps, as most of those that begin and end a program, needs no pipe.)
 
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::Loop;
@@ -12,18 +13,6 @@ use crate::engine::{Entry, refuse_coroutines};
 use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call, runtime};
 use crate::handle::Handle;
 use crate::names;
-
-/// The loop's own descriptor, while it is lent to CPython.
-pub(super) struct WakeupFd(i32);
-
-impl WakeupFd {
-    /// Ends the loan, unless signal handlers of the loop still need it.
-    pub(super) fn give_back(self, py: Python<'_>, this: &Own<Loop>) {
-        if this.signal_handlers.with(|handlers| handlers.is_empty()) {
-            take_back(py, self.0);
-        }
-    }
-}
 
 /// CPython shall write to `own` no more; another descriptor that a program has put in its place stays.
 fn take_back(py: Python<'_>, own: i32) {
@@ -43,27 +32,59 @@ fn in_main_thread(py: Python<'_>) -> PyRes<bool> {
         .is_ok_and(|ident| ident == runtime::thread_ident()))
 }
 
-/// Makes the descriptor that `borrow_wakeup_fd` will lend.
-pub(super) fn prepare_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    if in_main_thread(py)? {
-        this.signal_fd(py)?;
+/// Before a sleep, once a run: lends the loop's descriptor to CPython where the run is in the main thread, and lets handlers of
+/// signals that came before run. One that is there already stays: a program's own, or that of another loop, whose handlers must
+/// not miss a signal. The sleep then ends by EINTR, as asyncio's does; so it does while there is no descriptor left to make.
+/// True where it was done now. Errors: those of Python's handlers.
+#[inline]
+pub(super) fn prepare_sleep(py: Python<'_>, this: &Own<Loop>) -> PyRes<bool> {
+    if this.wakeup_settled.get() {
+        return Ok(false);
+    }
+    lend_wakeup_fd(py, this)?;
+    runtime::check_signals(py)?;
+    Ok(true)
+}
+
+#[cold]
+fn lend_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    let own = if in_main_thread(py)? {
+        match this.signal_fd(py) {
+            Ok(own) => Some(own),
+            Err(error) if error.is::<PyOSError>(py) => {
+                error.clear(py);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+    } else {
+        None
+    };
+    this.wakeup_settled.set(true);
+    if let Some(own) = own {
+        let previous = runtime::set_wakeup_fd(py, own);
+        if previous != -1 && previous != own {
+            runtime::set_wakeup_fd(py, previous);
+        }
     }
     Ok(())
 }
 
-/// Lends the loop's descriptor to CPython for a run in the main thread. One that is there already stays: a program's own, or
-/// that of another loop, whose handlers must not miss a signal. The sleep then ends by EINTR, as asyncio's does.
-pub(super) fn borrow_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<Option<WakeupFd>> {
-    if !in_main_thread(py)? {
-        return Ok(None);
+/// A run begins. Errors: those of looking the main thread up.
+pub(super) fn begin(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    this.wakeup_settled.set(false);
+    if this.signal_handlers.with(|handlers| handlers.is_empty()) {
+        return Ok(());
     }
-    let own = this.signal_fd(py)?;
-    let previous = runtime::set_wakeup_fd(py, own);
-    if previous == -1 || previous == own {
-        return Ok(Some(WakeupFd(own)));
+    // Their signals must not be missed by a run that does not sleep either.
+    lend_wakeup_fd(py, this)
+}
+
+/// A run is over: ends the loan, unless signal handlers of the loop still need it.
+pub(super) fn end(py: Python<'_>, this: &Own<Loop>) {
+    if this.signal_handlers.with(|handlers| handlers.is_empty()) {
+        forget_wakeup_fd(py, this);
     }
-    runtime::set_wakeup_fd(py, previous);
-    Ok(None)
 }
 
 /// Bytes have arrived: runs Python's handlers and queues those of `add_signal_handler`.

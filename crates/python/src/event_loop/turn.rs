@@ -7,8 +7,8 @@
 use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
-use super::{Loop, dispatch};
-use crate::engine::{Engine, Entry, TaskRef};
+use super::{Loop, dispatch, signals};
+use crate::engine::{Engine, Entry, TaskRef, Wait};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle};
 use crate::names;
@@ -34,7 +34,7 @@ fn turns(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
             Engine::forget_task(py, engine)?;
             // What was written outside of any entry: before the run, by a finalizer, by a signal handler.
             dispatch::flush(py, this)?;
-            engine.poll(py, engine.patience())?;
+            engine.poll(py, patience(py, this, engine)?)?;
         }
         // Run what is ready now; what these calls schedule belongs to the next turn.
         let ready = engine.ready_len();
@@ -55,6 +55,17 @@ fn turns(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         }
         look = engine.spend(ready) || engine.ready_len() == 0;
     }
+}
+
+/// How long the poll may sleep, all prepared for that.
+#[inline]
+fn patience(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>) -> PyRes<Wait> {
+    let wait = engine.patience();
+    if wait == Wait::No || !signals::prepare_sleep(py, this)? {
+        return Ok(wait);
+    }
+    // A handler that has run may have given the loop something to do.
+    Ok(engine.patience())
 }
 
 /// Timers whose deadline had passed at the poll.

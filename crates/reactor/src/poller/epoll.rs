@@ -159,6 +159,9 @@ fn mask(interest: Interest) -> u32 {
     if interest.once || interest.is_none() {
         bits |= libc::EPOLLONESHOT;
     }
+    if interest.edge {
+        bits |= libc::EPOLLET;
+    }
     bits as u32
 }
 

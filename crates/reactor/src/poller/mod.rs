@@ -10,7 +10,8 @@
 //! `epoll.rs`. Nothing outside that file may know which one is in use.
 //!
 //! * Level-triggered: what is ready is reported by every `wait` until it is no longer so, or no
-//!   longer asked for. Only [`Interest::once`] is said once.
+//!   longer asked for. Only [`Interest::once`] is said once, and [`Interest::edge`] once for each
+//!   time that something comes.
 //! * A hang-up or an error is reported whatever was asked for, as readable *and* writable, so that
 //!   whoever waits tries the call and finds the errno. (Python's `selectors` answer the same.)
 //! * With [`Interest::NONE`] a descriptor stays known and costs nothing: at most one event (a
@@ -49,6 +50,8 @@ pub struct Interest {
     pub writable: bool,
     /// Only until the next event: after it nothing is reported, not even a hang-up, until the interest is set again.
     pub once: bool,
+    /// Only when something new comes: what is left unread is not reported again.
+    pub edge: bool,
 }
 
 impl Interest {
@@ -57,6 +60,7 @@ impl Interest {
         readable: false,
         writable: false,
         once: false,
+        edge: false,
     };
     /// To read.
     pub const READ: Self = Self {
