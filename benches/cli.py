@@ -11,7 +11,7 @@ from pathlib import Path
 from . import child, limits, loops, machine, report
 from .report import number
 from .rounds import Run
-from .settings import QUICK, Settings
+from .settings import BRIEF, QUICK, Settings
 from .workloads import WORKLOADS, select
 from .workloads.definition import CoreWorkload, NetWorkload
 
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benches",
         description="Event loops side by side; each cell (workload x loop) in a fresh process.",
         epilog="python -m benches plot RESULTS.json draws, python -m benches gate RESULTS.json judges what a run has written, "
-        "python -m benches join PART.json… makes one document of several.",
+        "python -m benches join PART.json… makes one document of several, python -m benches markdown RESULTS.json the table of a page.",
     )
     made.add_argument("--list", action="store_true", help="show workloads and loops, run nothing")
     made.add_argument("--workloads", metavar="GLOB,…", type=_words, default=["*"], help="e.g. core, gate, 'sleep0*,net.tcp.*.x1'")
@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     made.add_argument("--rounds", type=_positive, help=f"default {Settings.rounds}")
     made.add_argument("--quick", action="store_true", help="one short round: does everything work?")
+    made.add_argument("--brief", action="store_true", help="cells of a third of the time")
     made.add_argument("--cold", action="store_true", help="measure processes that have done nothing before")
     made.add_argument("--baseline", metavar="NAME", default="uvloop", help="the loop that ratios compare with")
     made.add_argument("--no-pin", action="store_true", help="leave the choice of processors to the kernel")
@@ -55,7 +56,7 @@ def _positive(text: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Exit status: 0; 1 if a cell has no figures; 2 for a command line that makes no sense; 130 after Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in ("plot", "gate", "join"):
+    if argv and argv[0] in ("plot", "gate", "join", "markdown"):
         # Drawing needs a library that measuring does not.
         return importlib.import_module(f".{argv[0]}", __package__).main(argv[1:])
     arguments_parser = parser()
@@ -107,7 +108,7 @@ def choose_loops(names: list[str] | None) -> tuple[list[loops.LoopSpec], dict[st
 
 def settings(arguments: argparse.Namespace) -> Settings:
     """Rounds, times and pinning. Pinning needs two processors."""
-    chosen = QUICK if arguments.quick else Settings()
+    chosen = QUICK if arguments.quick else BRIEF if arguments.brief else Settings()
     pinned = not arguments.no_pin and len(os.sched_getaffinity(0)) >= 2
     return dataclasses.replace(chosen, rounds=arguments.rounds or chosen.rounds, pinned=pinned, cold=arguments.cold)
 
