@@ -55,6 +55,22 @@ impl<B: AsRef<[u8]>> ReadBuffer<B> {
         self.chunks.push_back(Chunk::Given(chunk));
     }
 
+    /// Lends the last chunk, if it is one that was pushed, to be made longer.
+    ///
+    /// # Panics
+    /// If it is shorter afterwards.
+    #[inline]
+    pub fn lend_last<R>(&mut self, f: impl FnOnce(Option<&mut B>) -> R) -> R {
+        let Some(Chunk::Given(last)) = self.chunks.back_mut() else {
+            return f(None);
+        };
+        let before = last.as_ref().len();
+        let result = f(Some(last));
+        let grown = last.as_ref().len().checked_sub(before);
+        self.len += grown.expect("bytes that have arrived stay");
+        result
+    }
+
     /// Copies the bytes where that is better than a chunk of their own; false where it is not, and nothing is done.
     #[inline]
     #[must_use]
@@ -291,7 +307,14 @@ mod tests {
                 match numbers.below(8) {
                     0..=2 => {
                         let bytes = numbers.bytes();
-                        arrive(&mut buffer, &bytes);
+                        let in_place = numbers.below(3) == 0
+                            && buffer.lend_last(|last| {
+                                last.map(|last: &mut Vec<u8>| last.extend_from_slice(&bytes))
+                                    .is_some()
+                            });
+                        if !in_place {
+                            arrive(&mut buffer, &bytes);
+                        }
                         model.extend_from_slice(&bytes);
                     }
                     3 | 4 => {

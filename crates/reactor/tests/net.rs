@@ -155,6 +155,15 @@ fn bytes_go_through_and_end_of_file_is_zero() {
     let received = fresh[..3].iter().map(|byte| unsafe { byte.assume_init() });
     assert!(received.eq(*b"llo"));
 
+    assert_eq!(net::send(far_fd, b"in pieces").expect("room"), 9);
+    let [mut first, mut second] = [[MaybeUninit::<u8>::new(b'-'); 3]; 2];
+    let mut pieces = [&mut first[..], &mut second[..]];
+    assert_eq!(net::recv_pieces(near_fd, &mut pieces).expect("data"), 6);
+    assert_eq!(net::recv_pieces(near_fd, &mut pieces).expect("rest"), 3);
+    let all = first.iter().chain(&second);
+    // SAFETY: all were initialised.
+    assert!(all.map(|byte| unsafe { byte.assume_init() }).eq(*b"cespie"));
+
     net::shutdown_write(far_fd).expect("connected");
     assert_eq!(net::recv(near_fd, &mut buf).expect("end of file"), 0);
     assert_eq!(net::send(near_fd, b"back").expect("half-closed only"), 4);

@@ -233,13 +233,15 @@ impl Engine {
         self.generation != ferrio_reactor::fork::generation()
     }
 
-    /// Lends the receive buffer: just under glibc's 128 KiB mmap threshold, so that what is copied out of it in one
-    /// piece never costs page faults.
+    /// How much is received at once: just under glibc's 128 KiB mmap threshold, so that a piece of it never costs page faults.
+    pub const RECEIVE_BYTES: usize = 128 * 1024 - 256;
+
+    /// Lends the receive buffer.
     pub fn take_receive_buffer(&self) -> Box<[u8]> {
         let buffer = self.receive_buffer.take();
         buffer.unwrap_or_else(|| {
             keep_the_heap();
-            vec![0; 128 * 1024 - 256].into_boxed_slice()
+            vec![0; Self::RECEIVE_BYTES].into_boxed_slice()
         })
     }
 

@@ -22,6 +22,7 @@ pub mod exception;
 mod face;
 pub mod fields;
 pub mod function;
+pub mod growing;
 mod guard;
 mod method;
 mod own;

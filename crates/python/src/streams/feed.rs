@@ -3,10 +3,12 @@
 use pyo3::exceptions::{PyAssertionError, PyNotImplementedError};
 use pyo3::prelude::*;
 
+use super::pieces::{self, Piece};
 use super::{StreamReader, names};
-use crate::ffi::buffer::{self, Payload};
+use crate::ffi::buffer;
 use crate::ffi::{Own, PyRes, Raised, call};
 use crate::future::Future;
+use crate::transport::protocol::{Receive, Received};
 use crate::transport::stream::StreamTransport;
 
 /// Smaller ones are copied faster than objects are made for those that nobody may read.
@@ -16,14 +18,14 @@ const SMALLEST_PIECE: usize = 4096;
 #[inline]
 pub(super) fn bytes(py: Python<'_>, reader: &Own<StreamReader>, bytes: &[u8]) -> PyRes<()> {
     check_open(py, reader)?;
-    if !reader.with(|buffer| buffer.gather(bytes)) {
+    if !pieces::collect(py, reader, bytes)? && !reader.with(|buffer| buffer.gather(bytes)) {
         // Who reads in pieces will get each without a copy.
         let piece = match reader.asked.get() {
             asked if asked >= SMALLEST_PIECE => asked,
             _ => bytes.len(),
         };
         for piece in bytes.chunks(piece) {
-            let chunk = Payload::Bytes(buffer::new_bytes(py, piece)?);
+            let chunk = Piece::Whole(buffer::new_bytes(py, piece)?);
             reader.with(|buffer| buffer.push(chunk));
         }
     }
@@ -42,10 +44,24 @@ pub(super) fn object(
         return Ok(());
     }
     if !reader.with(|buffer| buffer.gather(bytes)) {
-        let chunk = Payload::Bytes(data.clone());
+        let chunk = Piece::Whole(data.clone());
         reader.with(|buffer| buffer.push(chunk));
     }
     arrived(py, reader)
+}
+
+/// A receive straight into the buffer, after one of `before` bytes; none where copies serve better.
+pub(super) fn receive(
+    py: Python<'_>,
+    reader: &Own<StreamReader>,
+    before: usize,
+    receive: Receive<'_>,
+) -> Received {
+    let received = pieces::receive(py, reader, before, receive)?;
+    if matches!(received, Some(Ok(1..))) {
+        arrived(py, reader)?;
+    }
+    Ok(received)
 }
 
 #[inline]

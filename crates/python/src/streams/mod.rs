@@ -2,7 +2,7 @@
 //! KNOWS   floors 0–4, core::read_buffer    NEVER   the event loop's class
 //! IN      bytes from stream transports, or through `feed_data`; calls from Python    OUT     `bytes`, native coroutines
 //! PROOF   tests/behaviour/streams, CPython's test_streams with `--replace-from ferrio`
-//! START   `reader.rs` (what is kept), `feed.rs` (what comes in), `read.rs` (what goes out)
+//! START   `reader.rs` (what is kept), `feed.rs` (what comes in, `pieces.rs` if it is much), `read.rs` (what goes out)
 //!
 //! Native is what runs for each read and write, for objects of exactly our classes. All else is the stdlib's own code, which runs
 //! on our objects through the attributes it knows (`_buffer`, `_waiter` …): whatever happens once in a connection's life, every
@@ -12,6 +12,7 @@
 mod drain;
 mod feed;
 mod names;
+mod pieces;
 mod protocol;
 mod read;
 mod reader;

@@ -16,7 +16,7 @@ use crate::ffi::{
     Args, Class, Function, Immortal, Own, Params, Property, PyRes, Raised, Slot, TypeBuilder,
     TypeSlot, Visit, WithDict, call, function,
 };
-use crate::transport::protocol::{Direct, set_direct};
+use crate::transport::protocol::{Direct, Receive, Received, set_direct};
 
 /// Adapts a `StreamReader` to a transport.
 pub struct StreamReaderProtocol {
@@ -139,6 +139,18 @@ fn received(py: Python<'_>, protocol: &Own, bytes: &[u8]) -> PyRes<bool> {
             None => Ok(false),
         },
         None => Ok(true),
+    }
+}
+
+/// A receive for such a pair.
+fn receive(py: Python<'_>, protocol: &Own, before: usize, receive: Receive<'_>) -> Received {
+    let Some(protocol) = PROTOCOL.shown::<StreamReaderProtocol>(protocol) else {
+        return Ok(None);
+    };
+    let reader = protocol.live_reader(py)?;
+    match reader.as_ref().and_then(StreamReader::native) {
+        Some(reader) => feed::receive(py, reader, before, receive),
+        None => Ok(None),
     }
 }
 
@@ -290,6 +302,7 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
     set_direct(Direct {
         serves: |object| PROTOCOL.shown::<StreamReaderProtocol>(object).is_some(),
         received,
+        receive,
     });
     TypeBuilder::<StreamReaderProtocol>::new()
         .init(init)

@@ -11,6 +11,7 @@ use ferrio_core::read_buffer::ReadBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
 use pyo3::prelude::*;
 
+use super::pieces::{self, Piece};
 use super::reader::{Buffer, take};
 use super::until::{self, incomplete};
 use super::{Methods, StreamReader, create_future, names, stock_class, stock_method};
@@ -51,6 +52,8 @@ trait Kind: Sized + 'static {
     /// Who is said to wait, where two do.
     const WAITS_AS: &'static str;
     const POOL: Option<Recycled> = None;
+    /// Is it for `n` bytes and no fewer?
+    const EXACTLY: bool = false;
 
     fn slot() -> &'static TypeSlot;
 
@@ -175,7 +178,12 @@ fn wait<K: Kind>(
     if reader.paused.get() {
         reader.resume(py)?;
     }
-    reader.asked.set(usize::try_from(this.n.get()).unwrap_or(0));
+    let asked = usize::try_from(this.n.get()).unwrap_or(0);
+    reader.asked.set(asked);
+    reader.exactly.set(K::EXACTLY);
+    if K::EXACTLY && asked >= pieces::COLLECTED && this.phase.get() == Phase::Fresh {
+        pieces::gather(py, reader, asked)?;
+    }
     let waiter = create_future(py, &reader.loop_)?;
     reader.waiter.set(Some(waiter.clone()));
     this.phase.set(Phase::Waiting);
@@ -246,6 +254,7 @@ kinds! {
     }
     ReadExactly READ_EXACTLY c"ferrio._ferrio.ReadExactlyCoroutine" READEXACTLY
         "readexactly" "StreamReader.readexactly" "readexactly" 14 => {
+        const EXACTLY: bool = true;
         #[inline]
         fn attempt(py: Python<'_>, this: &Reading<Self>, reader: &StreamReader) -> PyRes<Option<Own>> {
             let n = this.n.get() as usize;
@@ -324,7 +333,7 @@ impl<K: Kind> Reading<K> {
         if nothing_before {
             return Ok(value);
         }
-        let rest = Payload::from_object(py, &value)?;
+        let rest = Piece::Whole(Payload::from_object(py, &value)?.into_bytes(py)?);
         self.collected.with(|collected| {
             if let (Buffer::Native(collected), false) = (collected, rest.as_ref().is_empty()) {
                 collected.push(rest);

@@ -8,6 +8,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyByteArray;
 
+use super::pieces::Piece;
 use super::{Methods, READER, feed, is_debug, names, stock_class, stock_method};
 use crate::ffi::buffer::{self, Payload};
 use crate::ffi::fields::{flag, optional, reference};
@@ -22,7 +23,7 @@ const DEFAULT_LIMIT: i64 = 64 * 1024;
 
 /// What has arrived and has not been read.
 pub(super) enum Buffer {
-    Native(ReadBuffer<Payload>),
+    Native(ReadBuffer<Piece>),
     /// What somebody has got or set as `_buffer`.
     Python(Own),
 }
@@ -37,6 +38,8 @@ pub struct StreamReader {
     pub(super) buffer: GuardedCell<Buffer>,
     /// So many bytes wants the one who waits, or wanted the last one; 0 where it is no number.
     pub(super) asked: Cell<usize>,
+    /// And no fewer will do.
+    pub(super) exactly: Cell<bool>,
     pub(super) eof: Cell<bool>,
     /// The future of the one who waits for data.
     pub(super) waiter: Slot,
@@ -67,6 +70,7 @@ impl Class for StreamReader {
             loop_: Slot::empty(),
             buffer: GuardedCell::new(Buffer::Native(ReadBuffer::new())),
             asked: Cell::new(0),
+            exactly: Cell::new(false),
             eof: Cell::new(false),
             waiter: Slot::empty(),
             exception: Slot::empty(),
@@ -121,7 +125,7 @@ impl StreamReader {
 
     /// Lends the buffer. Only for readers that are `native`: for others it is an empty one.
     #[inline]
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut ReadBuffer<Payload>) -> R) -> R {
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut ReadBuffer<Piece>) -> R) -> R {
         self.buffer.with(|buffer| match buffer {
             Buffer::Native(buffer) => f(buffer),
             Buffer::Python(_) => f(&mut ReadBuffer::new()),

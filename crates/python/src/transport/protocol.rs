@@ -1,6 +1,8 @@
 //! The protocol side of a transport.
 
 use std::cell::Cell;
+use std::io;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use pyo3::prelude::*;
@@ -15,7 +17,14 @@ pub struct Direct {
     pub serves: fn(&Own) -> bool,
     /// `data_received` with bytes that stay where they are for the call only; false where the method must be called.
     pub received: fn(Python<'_>, &Own, &[u8]) -> PyRes<bool>,
+    /// Receives straight to where the bytes will stay, after a receive of so many; none where that is not for it.
+    pub receive: fn(Python<'_>, &Own, usize, Receive<'_>) -> Received,
 }
+
+/// One receive into several places, the first one first; how many bytes came.
+pub type Receive<'a> = &'a mut dyn FnMut(&mut [&mut [MaybeUninit<u8>]]) -> io::Result<usize>;
+/// What the kernel said; none where it was not asked.
+pub type Received = PyRes<Option<io::Result<usize>>>;
 
 static DIRECT: OnceLock<Direct> = OnceLock::new();
 
@@ -87,6 +96,17 @@ impl Protocol {
         match (DIRECT.get(), self.object.get()) {
             (Some(direct), Some(protocol)) => (direct.received)(py, &protocol, bytes),
             _ => Ok(false),
+        }
+    }
+
+    /// Has it receive where the bytes will stay, after a receive of so many; none where it takes them otherwise.
+    #[inline]
+    pub fn receive(&self, py: Python<'_>, before: usize, receive: Receive<'_>) -> Received {
+        match (DIRECT.get(), self.object.get()) {
+            (Some(direct), Some(protocol)) if self.direct.get() => {
+                (direct.receive)(py, &protocol, before, receive)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -12,6 +12,8 @@ use crate::sys::retry_len;
 
 /// UIO_MAXIOV of Linux: more slices in one call are refused with EMSGSIZE (EINVAL by `writev`).
 const MOST_SLICES: usize = 1024;
+/// What `recv_pieces` takes.
+const MOST_PIECES: usize = 16;
 
 /// Receives into `buf`; returns how many bytes came, 0 for end of file (or for an empty `buf`).
 ///
@@ -38,6 +40,23 @@ pub fn recv_uninit(fd: RawFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> 
         Err(error) if is_no_socket(&error) => read_uninit(fd, buf),
         received => received,
     }
+}
+
+/// As [`recv_uninit`], into several places in one call, the first one first; of more than 16 the first 16 are used.
+///
+/// # Errors
+/// As [`recv`].
+pub fn recv_pieces(fd: RawFd, pieces: &mut [&mut [MaybeUninit<u8>]]) -> io::Result<usize> {
+    // SAFETY: an iovec is a pointer and a number.
+    let mut slices: [libc::iovec; MOST_PIECES] = unsafe { zeroed() };
+    for (slice, piece) in slices.iter_mut().zip(pieces.iter_mut()) {
+        slice.iov_base = piece.as_mut_ptr().cast();
+        slice.iov_len = piece.len();
+    }
+    // At most MOST_PIECES, so the cast keeps the value.
+    let count = pieces.len().min(MOST_PIECES) as i32;
+    // SAFETY: the kernel writes into the pieces that the slices describe, no more than they hold.
+    retry_len(|| unsafe { libc::readv(fd, slices.as_ptr(), count) })
 }
 
 /// As [`recv`], with one system call also where the descriptor is no socket.

@@ -22,7 +22,7 @@ pub use connect::{
 };
 pub use datagram::{recv_from, send_to};
 pub use file::sendfile;
-pub use io::{read, recv, recv_uninit, send, send_vectored};
+pub use io::{read, recv, recv_pieces, recv_uninit, send, send_vectored};
 pub use option::{
     is_stream, set_nodelay, set_nonblocking, socket_family, socket_protocol, socket_type,
     take_error,

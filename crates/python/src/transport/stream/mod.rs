@@ -64,6 +64,8 @@ pub struct StreamTransport {
     peer: GuardedCell<Option<SockAddr>>,
     /// Kept when the descriptor is closed; until then the kernel is asked.
     local: GuardedCell<Option<SockAddr>>,
+    /// So many bytes the last receive brought.
+    received: Cell<usize>,
     /// `eof_received` is being called.
     at_eof: Cell<bool>,
     /// Why the connection was lost.
@@ -177,6 +179,7 @@ impl StreamTransport {
                 extra: Slot::new(begin.extra),
                 peer: GuardedCell::new(peer),
                 local: GuardedCell::new(None),
+                received: Cell::new(0),
                 at_eof: Cell::new(false),
                 error: Slot::empty(),
                 sending_file: Cell::new(false),

@@ -23,7 +23,34 @@ pub(super) fn ready(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     }
 }
 
+/// After so much, the protocol is asked whether it has a place for the next bytes.
+const MUCH: usize = 16 * 1024;
+const DATA_RECEIVED: &str = "Fatal error: protocol.data_received() call failed.";
+
+#[inline]
 fn as_bytes(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    if this.received.get() >= MUCH {
+        let mut receive = |pieces: &mut [&mut [_]]| net::recv_pieces(this.fd.get(), pieces);
+        let received = match this.protocol.receive(py, this.received.get(), &mut receive) {
+            Ok(received) => received,
+            Err(error) => return StreamTransport::survive(py, this, Err(error), DATA_RECEIVED),
+        };
+        match received {
+            None => {}
+            Some(Ok(0)) => return end_of_stream(py, this),
+            Some(Ok(length)) => {
+                this.received.set(length);
+                return Ok(());
+            }
+            Some(Err(error)) => return failed(py, this, &error),
+        }
+    }
+    copied(py, this)
+}
+
+/// A receive into the loop's buffer; what is made of the bytes is no larger than they are.
+#[inline]
+fn copied(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let Some(engine) = this.engine.get() else {
         return Ok(());
     };
@@ -32,6 +59,7 @@ fn as_bytes(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     let data = match &received {
         Ok(0) | Err(_) => None,
         Ok(length) => {
+            this.received.set(*length);
             let bytes = &room[..*length];
             Some(match this.protocol.received(py, bytes) {
                 Ok(false) => buffer::new_bytes(py, bytes).map(Some),
@@ -49,8 +77,7 @@ fn as_bytes(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
                 Some(data) => this.in_context(py, || this.protocol.data_received(py, &data)),
                 None => Ok(()),
             });
-            let text = "Fatal error: protocol.data_received() call failed.";
-            StreamTransport::survive(py, this, done, text)
+            StreamTransport::survive(py, this, done, DATA_RECEIVED)
         }
     }
 }
