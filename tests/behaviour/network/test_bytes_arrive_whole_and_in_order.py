@@ -211,3 +211,30 @@ def test_a_blocking_peer_gets_the_bytes_before_a_long_callback(run, listener):
         await main(asyncio.get_running_loop())
 
     run(start())
+
+
+@pytest.mark.parametrize("size", [16_384, 130_816, 400_000])
+@pytest.mark.parametrize("ending", ["close", "abort"])
+def test_little_and_the_end_after_very_much(run, pair, recorder, size, ending):
+    class Keeper(recorder):
+        def __init__(self):
+            super().__init__()
+            self.kept = []
+
+        def data_received(self, data):
+            super().data_received(data)
+            self.kept.append(data)
+
+    async def main():
+        async with pair(server=Keeper) as (left, right):
+            expected = b""
+            for seed, length in enumerate([size, 1, size, size, 20_000, 2, 3]):
+                left.transport.write(pattern(length, seed))
+                expected += pattern(length, seed)
+                await right.received(len(expected))
+            getattr(left.transport, ending)()
+            await right.has("lost")
+            assert b"".join(right.kept) == right.data == expected
+            assert right.events[-1] == ("lost", None)
+
+    run(main())

@@ -87,6 +87,12 @@ impl Protocol {
         self.buffered.get()
     }
 
+    /// Does it get bytes without a call of Python?
+    #[inline]
+    pub fn is_direct(&self) -> bool {
+        self.direct.get()
+    }
+
     /// Hands it bytes where that needs no call of Python; false where `data_received` must be called.
     #[inline]
     pub fn received(&self, py: Python<'_>, bytes: &[u8]) -> PyRes<bool> {

@@ -8,8 +8,10 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::{StreamTransport, loss, write};
+use crate::engine::Engine;
 use crate::error;
 use crate::ffi::buffer::{self, View};
+use crate::ffi::growing::{self, Growing};
 use crate::ffi::{Own, PyRes, Raised, call};
 use crate::names;
 
@@ -23,29 +25,55 @@ pub(super) fn ready(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     }
 }
 
-/// After so much, the protocol is asked whether it has a place for the next bytes.
+/// After so much, the next bytes go where they will stay. To copy fewer costs less than to make an object for the most that could
+/// come, and to cut it.
 const MUCH: usize = 16 * 1024;
 const DATA_RECEIVED: &str = "Fatal error: protocol.data_received() call failed.";
 
 #[inline]
 fn as_bytes(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    if this.received.get() >= MUCH {
-        let mut receive = |pieces: &mut [&mut [_]]| net::recv_pieces(this.fd.get(), pieces);
-        let received = match this.protocol.receive(py, this.received.get(), &mut receive) {
-            Ok(received) => received,
-            Err(error) => return StreamTransport::survive(py, this, Err(error), DATA_RECEIVED),
-        };
-        match received {
-            None => {}
-            Some(Ok(0)) => return end_of_stream(py, this),
-            Some(Ok(length)) => {
-                this.received.set(length);
-                return Ok(());
-            }
-            Some(Err(error)) => return failed(py, this, &error),
-        }
+    if this.received.get() < MUCH {
+        return copied(py, this);
     }
-    copied(py, this)
+    let before = this.received.get();
+    let mut receive = |pieces: &mut [&mut [_]]| net::recv_pieces(this.fd.get(), pieces);
+    let received = match this.protocol.receive(py, before, &mut receive) {
+        Ok(Some(received)) => received,
+        Ok(None) if this.protocol.is_direct() => return copied(py, this),
+        Ok(None) => return uncopied(py, this),
+        Err(error) => return StreamTransport::survive(py, this, Err(error), DATA_RECEIVED),
+    };
+    match received {
+        Ok(0) => end_of_stream(py, this),
+        Ok(length) => {
+            this.received.set(length);
+            Ok(())
+        }
+        Err(error) => failed(py, this, &error),
+    }
+}
+
+/// A receive into the object that the protocol gets, which has room for no more than asyncio's.
+fn uncopied(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
+    let most = 2 * this.received.get().min(Engine::RECEIVE_BYTES);
+    let mut data = match Growing::new(py, most) {
+        Ok(data) => data,
+        Err(error) => return StreamTransport::survive(py, this, Err(error), DATA_RECEIVED),
+    };
+    let received = growing::fill([&mut data].into_iter(), most, |pieces| {
+        net::recv_pieces(this.fd.get(), pieces)
+    });
+    match received {
+        Ok(0) => end_of_stream(py, this),
+        Ok(length) => {
+            this.received.set(length);
+            let done = data
+                .into_bytes(py)
+                .and_then(|data| this.in_context(py, || this.protocol.data_received(py, &data)));
+            StreamTransport::survive(py, this, done, DATA_RECEIVED)
+        }
+        Err(error) => failed(py, this, &error),
+    }
 }
 
 /// A receive into the loop's buffer; what is made of the bytes is no larger than they are.
