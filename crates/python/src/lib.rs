@@ -38,6 +38,7 @@ use crate::ffi::{Class, Own, PyRes, runtime};
 #[pymodule]
 fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ffi::snapshot::find_fields(module.py())?;
+    runtime::find_running_loop(module.py())?;
     make_types(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     add::<event_loop::Loop>(module, "Loop")?;

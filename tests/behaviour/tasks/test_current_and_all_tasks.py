@@ -1,6 +1,8 @@
 """current_task and all_tasks answer right at every moment, for this loop and for others."""
 
 import asyncio
+import sys
+import weakref
 
 import pytest
 
@@ -65,6 +67,120 @@ def test_current_task_of_another_loop(loop, loop_factory):
         assert asyncio.current_task(loop) is asyncio.current_task()
 
     loop.run_until_complete(main())
+    other.close()
+
+
+def test_whoever_asks_in_whatever_way_is_told_the_current_task(loop):
+    """Up to 3.13 ferrio's loop enters its task into the dict only when somebody looks for it there."""
+    others = [asyncio.tasks.current_task]
+    if sys.version_info < (3, 14):
+        others += [
+            getattr(asyncio.tasks, "_py_current_task", asyncio.tasks.current_task),
+            lambda: asyncio.tasks._current_tasks[loop],
+            lambda: asyncio.tasks._current_tasks.get(loop),
+            lambda: loop in asyncio.tasks._current_tasks and asyncio.tasks._current_tasks[loop],
+        ]
+
+    async def child(ask):
+        me = ask()
+        assert me.get_coro().cr_running
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert ask() is me
+        return me
+
+    async def main(ask):
+        me = ask()
+        children = [asyncio.create_task(child(ask)) for _ in range(3)]
+        assert [await task for task in children] == children
+        assert ask() is me
+        loop.call_soon(seen.append, ask)
+        await asyncio.sleep(0)
+        return asyncio.current_task() is me
+
+    seen = []
+    for ask in others:
+        assert loop.run_until_complete(main(ask))
+        assert asyncio.current_task(loop) is None
+    if sys.version_info < (3, 14):
+        assert loop not in asyncio.tasks._current_tasks
+
+
+def test_current_task_is_none_between_steps(loop):
+    async def main(ask_in_step):
+        if ask_in_step:
+            assert asyncio.current_task() is not None
+        loop.call_soon(lambda: seen.append(asyncio.current_task()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    seen = []
+    for ask_in_step in (True, False):
+        loop.run_until_complete(main(ask_in_step))
+    assert seen == [None, None]
+
+
+def test_no_task_is_kept_alive_as_the_current_one(loop):
+    async def child(ask_in_step):
+        if ask_in_step:
+            assert asyncio.current_task() is not None
+
+    async def main(ask_in_step):
+        reference = weakref.ref(asyncio.create_task(child(ask_in_step)))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return reference()
+
+    for ask_in_step in (True, False):
+        assert loop.run_until_complete(main(ask_in_step)) is None
+
+
+def test_a_task_that_another_one_may_not_enter(loop):
+    async def main():
+        me = asyncio.current_task()
+        with pytest.raises(RuntimeError, match="while another task"):
+            asyncio.tasks._enter_task(loop, object())
+        asyncio.tasks._leave_task(loop, me)
+        assert asyncio.current_task() is None
+        asyncio.tasks._enter_task(loop, me)
+        await asyncio.sleep(0)
+        assert asyncio.current_task() is me
+        with pytest.raises(RuntimeError, match="(?i)leav(e|ing) task"):
+            asyncio.tasks._leave_task(loop, object())
+
+    loop.run_until_complete(main())
+    loop.run_until_complete(enter_right_away(loop))
+
+
+async def enter_right_away(loop):
+    """Nobody has asked in this step before."""
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="while another task"):
+        asyncio.tasks._enter_task(loop, object())
+
+
+def test_a_loop_with_a_hash_of_its_own(loop):
+    class WithHash(type(loop)):
+        def __hash__(self):
+            return 7
+
+    async def main():
+        me = asyncio.current_task()
+        assert me is not None
+        await asyncio.sleep(0)
+        assert asyncio.current_task() is me
+
+    other = WithHash()
+    other.run_until_complete(main())
+    assert asyncio.current_task(other) is None
+    other.close()
+
+
+def test_a_loop_is_compared_and_hashed_as_any_object(loop, loop_factory):
+    other = loop_factory()
+    assert loop == loop and loop != other and not loop == 1
+    assert hash(loop) == object.__hash__(loop)
+    assert {loop: 1, other: 2}[loop] == 1
     other.close()
 
 

@@ -92,6 +92,10 @@ pub struct Engine {
     stopping: Cell<bool>,
     /// The task of ours that is noted as the current one. Cleared lazily, see `tasks.rs`.
     task_noted: Slot,
+    /// Does it stand in CPython's register, too?
+    task_shown: Cell<bool>,
+    /// Is it put there only when somebody asks?
+    shows_tasks_late: Cell<bool>,
     /// The process generation this loop belongs to; a forked child must not touch the parent's poller.
     generation: u64,
 }
@@ -172,6 +176,8 @@ impl Engine {
             thread: Cell::new(0),
             stopping: Cell::new(false),
             task_noted: Slot::empty(),
+            task_shown: Cell::new(false),
+            shows_tasks_late: Cell::new(false),
             generation: ferrio_reactor::fork::generation(),
         };
         engine.register(py, waker.fd(), Source::Waker, Waker::INTEREST)?;
@@ -300,6 +306,7 @@ fn keep_the_heap() {
 /// Makes the type.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
     TypeBuilder::<Engine>::new()
+        .hash(Engine::hash)
         .subclassable()
         .build(py)
         .map(drop)

@@ -1,7 +1,11 @@
 //! The engine's notes about tasks: which one runs now, which exist, and which it keeps alive.
 //!
-//! The current task is noted where CPython keeps it (`ffi::current_task`). Removing the note after every step would cost as
-//! much as the step's own bookkeeping, so it stays until something that is no step runs: nobody can look in between.
+//! Two notes say which task is the current one: ours, and CPython's register (`ffi::current_task`). Up to 3.13 the register is a
+//! dict in which the loop is the key: whoever asks it has to ask for the loop's hash first. So only then is the task put
+//! there (`show_task`): a step that nobody asks about does not touch the dict. From 3.14 on both are written with every step.
+//!
+//! Removing the note after every step would cost as much as the step's own bookkeeping, so it stays until something that
+//! is no step runs: nobody can look in between.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -11,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PySet;
 
 use super::Engine;
-use crate::ffi::{GuardedCell, Own, PyRes, Slot, Unowned, Visit, call, current_task};
+use crate::ffi::{Class, GuardedCell, Own, PyRes, Slot, Unowned, Visit, call, current_task};
 use crate::names;
 
 /// References to tasks that are not done, where the program wants that (`loop.keep_tasks_alive`).
@@ -59,13 +63,25 @@ impl Engine {
     /// A step of `task` begins.
     #[inline]
     pub fn note_task(py: Python<'_>, this: &Own<Self>, task: &Own) -> PyRes<()> {
-        let before = this.task_noted.replace(Some(task.clone()));
+        let before = this.task_noted.take();
+        if this.shows_tasks_late.get() {
+            if this.task_shown.get() {
+                Self::withdraw_task(py, this)?;
+            }
+            // If only the note held it, it dies here: as nobody's current task.
+            drop(before);
+            this.task_noted.set(Some(task.clone()));
+            return Ok(());
+        }
         if before.is_some_and(|before| before.refcount() == 2) {
             // Only the note holds it any more: it must not die as somebody's current task, least of all the next one's.
-            current_task::clear(py, this.as_any())?;
+            Self::withdraw_task(py, this)?;
         }
+        this.task_noted.set(Some(task.clone()));
+        this.task_shown.set(true);
         current_task::set(py, this.as_any(), task).inspect_err(|_| {
             // From 3.14 on a loop that does not run can have no current task.
+            this.task_shown.set(false);
             drop(this.task_noted.take());
         })
     }
@@ -77,21 +93,74 @@ impl Engine {
             return Ok(());
         }
         let _task = this.task_noted.take();
+        if this.task_shown.get() {
+            Self::withdraw_task(py, this)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what we have put there out of CPython's register.
+    #[cold]
+    fn withdraw_task(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        this.task_shown.set(false);
         current_task::clear(py, this.as_any())
+    }
+
+    /// Somebody is about to look into CPython's register: puts the noted task there, if it is not there yet.
+    fn show_task(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
+        if this.task_shown.get() {
+            return Ok(());
+        }
+        let Some(task) = this.task_noted.get() else {
+            return Ok(());
+        };
+        // First the flag: the loop's hash is asked for on the way.
+        this.task_shown.set(true);
+        current_task::set(py, this.as_any(), &task)
+    }
+
+    /// `hash(loop)`, without which nobody finds the loop in a dict.
+    pub(super) fn hash(py: Python<'_>, this: &Own<Self>) -> isize {
+        if let Err(error) = Self::show_task(py, this) {
+            error.write_unraisable(py, Some(this.as_any()));
+        }
+        // As that of any object: its address, without the bits that are always the same.
+        (this.as_ptr() as usize).rotate_right(4) as isize
+    }
+
+    /// A run begins: may tasks be shown late? Not where a class made in Python has another hash.
+    pub fn choose_when_to_show_tasks(this: &Own<Self>) {
+        let is_asked = this.as_any().hashes_as(<Self as Class>::slot());
+        this.shows_tasks_late.set(cfg!(not(Py_3_14)) && is_asked);
+    }
+
+    /// `asyncio.current_task(loop)`.
+    pub fn current_task(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
+        if this.shows_tasks_late.get() && !this.task_shown.get() {
+            if let Some(task) = this.task_noted.get() {
+                return Ok(Some(task));
+            }
+        }
+        current_task::get(py, this.as_any())
     }
 
     /// For a run inside a step: takes the current task away, to be given back by `resume_task`.
     pub fn suspend_task(py: Python<'_>, this: &Own<Self>) -> PyRes<Suspended> {
+        Self::show_task(py, this)?;
         let noted = this.task_noted.take();
         let current = match current_task::get(py, this.as_any())? {
             None => None,
             Some(_) => current_task::swap(py, this.as_any(), None)?,
         };
+        this.task_shown.set(false);
         Ok(Suspended { current, noted })
     }
 
     /// Undoes `suspend_task`.
     pub fn resume_task(py: Python<'_>, this: &Own<Self>, task: Suspended) -> PyRes<()> {
+        // What was current then is again, be it another one than the noted (an eager start) or none.
+        let is_shown = task.current.is_some() || task.noted.is_some();
+        this.task_shown.set(is_shown);
         this.task_noted.set(task.noted);
         match task.current {
             Some(task) => current_task::set(py, this.as_any(), &task),

@@ -34,7 +34,7 @@ pub(super) fn check_depth(py: Python<'_>) -> PyRes<()> {
 /// `RuntimeError` for a task that cannot go on before the run that would wait for it has ended.
 pub(super) fn refuse_deadlock(py: Python<'_>, this: &Own<Loop>, future: &Own) -> PyRes<()> {
     let is_it = |task: &Own| task.as_ptr() == future.as_ptr();
-    let is_current = current_task::get(py, this.as_any())?
+    let is_current = Engine::current_task(py, this.base())?
         .as_ref()
         .is_some_and(is_it);
     if is_current || this.standing_still.with(|tasks| tasks.iter().any(is_it)) {

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use super::{Loop, dispatch, nested, signals, turn};
 use crate::engine::{Engine, Suspended};
+use crate::ffi::runtime::set_running_loop;
 use crate::ffi::{
     Args, Immortal, Own, Params, PyRes, Raised, call, coroutine, exception, recycle, runtime,
     snapshot,
@@ -12,13 +13,6 @@ use crate::ffi::{
 use crate::future::Future;
 use crate::names;
 use crate::task::Task;
-
-fn set_running_loop(py: Python<'_>, loop_: Option<&Own>) -> PyRes<()> {
-    static SET: Immortal = Immortal::empty();
-    let set = SET.import(py, "_asyncio", "_set_running_loop")?;
-    let none = Own::none(py);
-    call::call1(py, set, loop_.unwrap_or(&none)).map(drop)
-}
 
 /// The errors of a loop that cannot be entered now, with asyncio's texts.
 fn check_can_run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
@@ -123,6 +117,7 @@ fn enter_fresh(
         track_origins(py, this, true)?;
     }
     let suspended = Engine::suspend_task(py, this.base())?;
+    Engine::choose_when_to_show_tasks(this.base());
     set_running_loop(py, Some(this.as_any()))?;
     this.set_thread(runtime::thread_ident());
     recycle::open(py);

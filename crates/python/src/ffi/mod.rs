@@ -28,6 +28,7 @@ mod method;
 mod own;
 mod raised;
 pub mod recycle;
+mod running_loop;
 pub mod runtime;
 mod slot;
 mod slots;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::class::{Class, Extends, Object};
+use super::class::{Class, Extends, Object, TypeSlot};
 use super::{PyRes, Raised};
 
 /// Any Python object: the type parameter of an `Own` that promises nothing.
@@ -244,6 +244,16 @@ impl Own {
         // SAFETY: a live object.
         let class = unsafe { ffi::Py_TYPE(self.as_ptr()) };
         functions(class) == functions(&raw const ffi::PyBaseObject_Type)
+    }
+
+    /// Is its hash that of `class`, no other one that a class derived from that has?
+    pub fn hashes_as(&self, class: &TypeSlot) -> bool {
+        // SAFETY: a live object has a live class, and so is the other one.
+        let (own, wanted) = unsafe {
+            let class = class.raw();
+            ((*ffi::Py_TYPE(self.as_ptr())).tp_hash, (*class).tp_hash)
+        };
+        own.map(|f| f as usize) == wanted.map(|f| f as usize)
     }
 
     /// Is `class` its class, no class derived from that?

@@ -6,7 +6,11 @@ use std::os::raw::{c_char, c_int};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use super::{Immortal, Own, PyRes, Raised};
+use super::{Own, PyRes, Raised};
+
+pub use super::running_loop::{
+    find as find_running_loop, running_loop, running_loop_or_none, set_running_loop,
+};
 
 /// Prints an uncaught exception as the interpreter does at its top: `sys.excepthook`, `sys.last_exc`, errors of the hook.
 ///
@@ -83,23 +87,6 @@ pub fn count_nested_run(more: bool) {
     } else {
         runs.saturating_sub(1)
     });
-}
-
-/// `asyncio.get_running_loop()`. Errors: `RuntimeError` where none runs in this thread.
-#[inline]
-pub fn running_loop(py: Python<'_>) -> PyRes {
-    static GET: Immortal = Immortal::empty();
-    let get = GET.import(py, "_asyncio", "get_running_loop")?;
-    super::call::call0(py, get)
-}
-
-/// `asyncio._get_running_loop()`: none where none runs in this thread.
-#[inline]
-pub fn running_loop_or_none(py: Python<'_>) -> PyRes<Option<Own>> {
-    static GET: Immortal = Immortal::empty();
-    let get = GET.import(py, "_asyncio", "_get_running_loop")?;
-    let loop_ = super::call::call0(py, get)?;
-    Ok((!loop_.is_none()).then_some(loop_))
 }
 
 /// The calling thread's number, as `threading.get_ident()`.

@@ -126,7 +126,11 @@ impl Timeout {
             return Err(Raised::new::<PyRuntimeError>(py, text));
         }
         let loop_ = runtime::running_loop(py)?;
-        let task = match current_task::get(py, &loop_)? {
+        let current = match loop_.cast::<Engine>() {
+            Some(engine) => Engine::current_task(py, engine)?,
+            None => current_task::get(py, &loop_)?,
+        };
+        let task = match current {
             Some(task) => task,
             None => other_task(py)?,
         };
