@@ -76,6 +76,7 @@ fn make_types(py: Python<'_>) -> PyRes<()> {
     future::make_types(py)?;
     task::make_types(py)?;
     ffi::function::make_type(py)?;
+    ffi::bound::make_types(py)?;
     sleep::make_types(py)?;
     gather::make_types(py)?;
     wait::make_types(py)?;

@@ -71,14 +71,15 @@ impl<T: Class> TypeBuilder<T> {
         });
     }
 
-    /// The data begins with the function that a call of the object runs. As an attribute of a class it is a method; the interpreter
-    /// remembers where it found one only if the type of the method cannot change (`analyze_descriptor` in specialize.c).
-    pub(super) fn called_by_vector(&mut self) {
+    /// The data begins with the function that a call of the object runs. `is_method`: as an attribute of a class it is a method; the
+    /// interpreter remembers where it found one only if the type of the method cannot change (`analyze_descriptor` in specialize.c).
+    pub(super) fn called_by_vector(&mut self, is_method: bool) {
         self.offset_member(c"__vectorcalloffset__", Object::<T>::DATA);
         self.raw_slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void);
-        self.more_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL
-            | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR
-            | ffi::Py_TPFLAGS_IMMUTABLETYPE;
+        self.more_flags |= ffi::Py_TPFLAGS_HAVE_VECTORCALL | ffi::Py_TPFLAGS_IMMUTABLETYPE;
+        if is_method {
+            self.more_flags |= ffi::Py_TPFLAGS_METHOD_DESCRIPTOR;
+        }
     }
 
     fn offset_member(&mut self, name: &'static CStr, offset: usize) {

@@ -302,16 +302,26 @@ impl<T: Class> Object<T> {
                 }
                 Err(_already_set) => return std::ptr::null_mut(),
             };
-            // SAFETY: a subclass's tp_alloc gives zeroed memory of at least our basicsize; nothing runs before the write.
-            unsafe {
-                let alloc = (*class).tp_alloc.expect("a ready type has tp_alloc");
-                let object = alloc(class, 0);
-                if !object.is_null() {
-                    std::ptr::addr_of_mut!((*object.cast::<Self>()).data).write(data);
-                }
-                object
-            }
+            // SAFETY: CPython calls it for the class itself and for those derived from it.
+            unsafe { Self::alloc_as(class, data) }
         })
+    }
+
+    /// A new object of `class`; null with an error set where memory is out.
+    ///
+    /// # Safety
+    /// Attached; `class` is `T`'s type or derived from it.
+    #[inline]
+    pub(super) unsafe fn alloc_as(class: *mut ffi::PyTypeObject, data: T) -> *mut ffi::PyObject {
+        // SAFETY: a subclass's tp_alloc gives zeroed memory of at least our basicsize; nothing runs before the write.
+        unsafe {
+            let alloc = (*class).tp_alloc.expect("a ready type has tp_alloc");
+            let object = alloc(class, 0);
+            if !object.is_null() {
+                std::ptr::addr_of_mut!((*object.cast::<Self>()).data).write(data);
+            }
+            object
+        }
     }
 
     pub(super) unsafe extern "C" fn tp_dealloc(object: *mut ffi::PyObject) {

@@ -221,7 +221,7 @@ pub fn make_type(py: Python<'_>) -> PyRes<()> {
         .properties([Property::get(c"__module__", |py, _: &Own<Function>| {
             Own::str(py, "ferrio")
         })]);
-    builder.called_by_vector();
+    builder.called_by_vector(true);
     builder.raw_slot(
         ffi::Py_tp_descr_get,
         bind_method as *mut std::os::raw::c_void,

@@ -11,6 +11,7 @@
 
 mod args;
 mod awaitable;
+pub mod bound;
 pub mod buffer;
 mod builder;
 pub mod call;
@@ -38,6 +39,7 @@ mod visit;
 
 pub use args::{Args, Params};
 pub use awaitable::Resume;
+pub use bound::BoundMethod;
 pub use builder::TypeBuilder;
 pub(crate) use class::extends;
 pub use class::{Class, Extends, Plain, TypeSlot, WithDict, WithWeakrefs};

@@ -292,6 +292,25 @@ impl<T: Class> Own<T> {
         unsafe { Self::from_owned_ptr(py, Object::<T>::alloc(data)) }
     }
 
+    /// `class(…)`, for a class that Python has made of `T`, around `data`; none where the class makes its objects in a way of its own.
+    pub fn alloc_derived(
+        py: Python<'_>,
+        class: &Own,
+        data: impl FnOnce() -> T,
+    ) -> PyRes<Option<Self>> {
+        // SAFETY: a class whose `tp_new` is ours derives from `T`.
+        unsafe {
+            let (made, base) = (class.as_ptr().cast::<ffi::PyTypeObject>(), T::slot().raw());
+            let usual = ffi::Py_TYPE(class.as_ptr()) == &raw mut ffi::PyType_Type
+                && (*made).tp_new.map(|f| f as usize) == (*base).tp_new.map(|f| f as usize)
+                && (*made).tp_init.map(|f| f as usize) == (*base).tp_init.map(|f| f as usize);
+            if !usual {
+                return Ok(None);
+            }
+            Self::from_owned_ptr(py, Object::<T>::alloc_as(made, data())).map(Some)
+        }
+    }
+
     /// The same object as one of its base class.
     #[inline]
     pub fn base<B: Class>(&self) -> &Own<B>

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use crate::ffi::{Args, Class, Function, Own, PyRes, Returns};
+use crate::ffi::{Args, Class, Function, Own, PyRes, Returns, bound};
 
 /// A class of ours and the stdlib's in whose place it stands.
 #[derive(Debug)]
@@ -37,7 +37,11 @@ impl Face {
 
     fn put(&self, py: Python<'_>, name: &str, function: &Own<Function>) -> PyRes<()> {
         let function = function.as_any().bound(py);
-        Ok(self.class.bound(py).setattr(name, function)?)
+        self.class.bound(py).setattr(name, function)?;
+        match name {
+            "__aenter__" | "__aexit__" => bound::called_once(py, &self.class, &[name]),
+            _ => Ok(()),
+        }
     }
 
     /// A method without arguments.

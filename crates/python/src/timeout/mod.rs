@@ -28,9 +28,8 @@ use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyTimeoutError};
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
-use crate::ffi::call::FunctionCell;
 use crate::ffi::{
-    Args, Class, Immortal, Own, Plain, PyRes, Raised, Recycled, Slot, TypeSlot, Visit, call,
+    BoundMethod, Class, Immortal, Own, Plain, PyRes, Raised, Recycled, Slot, TypeSlot, Visit, call,
     current_task, exception, runtime,
 };
 use crate::future::cancelled_error_class;
@@ -283,10 +282,14 @@ fn number(py: Python<'_>, object: Own) -> PyRes<i64> {
     Ok(object.bound(py).extract()?)
 }
 
+/// What the timer calls: `timeout._on_timeout`.
 fn callback(py: Python<'_>, this: &Own<Timeout>) -> PyRes {
-    static ON_TIMEOUT: FunctionCell = FunctionCell::new(c"_on_timeout");
-    let run = |py: Python<'_>, this: &Own<Timeout>, _args: Args<'_>| this.expire(py);
-    call::bound_function(py, this, &ON_TIMEOUT, run)
+    static ON_TIMEOUT: Immortal = Immortal::empty();
+    let method = ON_TIMEOUT.get_or_init(py, || {
+        let class = Timeout::slot().type_object(py);
+        Ok(Own::from(class.bound(py).getattr("_on_timeout")?))
+    })?;
+    BoundMethod::new(py, method.clone(), this.as_any().clone()).map(Own::into_any)
 }
 
 /// `when <= now`, for numbers of any kind.

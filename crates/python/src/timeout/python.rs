@@ -5,8 +5,8 @@ use pyo3::prelude::*;
 use super::{State, Timeout, asyncio_timeout, deadline, wait_for};
 use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome};
 use crate::ffi::{
-    Args, Function, Immortal, Method, Own, Params, Property, PyRes, Recycled, Slot, TypeBuilder,
-    TypeSlot, Visit, call, function,
+    Args, Class, Function, Immortal, Method, Own, Params, Property, PyRes, Recycled, Slot,
+    TypeBuilder, TypeSlot, Visit, bound, call, function,
 };
 use crate::names;
 
@@ -235,8 +235,9 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .docs_of(py, "asyncio.timeouts", "Timeout")?
         .properties(properties())
         .subclassable()
-        .build(py)
-        .map(drop)
+        .build(py)?;
+    let class = Timeout::slot().type_object(py);
+    bound::called_once(py, &class, &["__aenter__", "__aexit__"])
 }
 
 static TIMEOUT: Params<1> = Params::one("timeout", &names::DELAY);
@@ -248,14 +249,24 @@ fn timeout(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
     if delay.is_none() {
         // Outside of a loop it is an error, also where it asks for no time.
         crate::ffi::runtime::running_loop(py)?;
-        return call::call1(py, class(py)?, delay);
+        return until(py, delay);
     }
-    call::call1(py, class(py)?, &deadline(py, delay)?)
+    until(py, &deadline(py, delay)?)
+}
+
+/// `ferrio.Timeout(when)`.
+fn until(py: Python<'_>, when: &Own) -> PyRes {
+    let class = class(py)?;
+    let data = || Timeout::until(given(Some(when)));
+    match Own::<Timeout>::alloc_derived(py, class, data)? {
+        Some(timeout) => Ok(timeout.into_any()),
+        None => call::call1(py, class, when),
+    }
 }
 
 fn timeout_at(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
     let [when] = this.bind(py, args, &TIMEOUT_AT)?;
-    call::call1(py, class(py)?, when.expect("bind checks what is required"))
+    until(py, when.expect("bind checks what is required"))
 }
 
 /// Names and functions of this room.
