@@ -224,9 +224,12 @@ impl Own {
         // SAFETY: a subclass's objects begin with the base's layout; `Own<T>` has the same representation.
         unsafe {
             let (class, wanted) = (ffi::Py_TYPE(self.as_ptr()), T::slot().raw());
-            // What is no object of the class itself is nearly always one of a class made of it.
+            // What is no object of the class itself is nearly always one of a class made of it, or of one made of that (a loop
+            // is an engine).
+            let base = (*class).tp_base;
             (class == wanted
-                || (*class).tp_base == wanted
+                || base == wanted
+                || (!base.is_null() && (*base).tp_base == wanted)
                 || ffi::PyType_IsSubtype(class, wanted) != 0)
                 .then(|| &*std::ptr::from_ref(self).cast::<Own<T>>())
         }
