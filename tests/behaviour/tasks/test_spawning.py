@@ -152,9 +152,18 @@ def test_a_method_of_a_derived_loop_makes_it(loop, lib):
     assert made[:3] == ["main", "answer", "answer"]
 
 
+WRAPPERS = {
+    "ensure_future": lambda lib, first, second: lib.ensure_future(first),
+    "shield": lambda lib, first, second: lib.shield(first),
+    "gather": lambda lib, first, second: lib.gather(first, second),
+    "as_completed": lambda lib, first, second: next(iter(lib.as_completed([first]))),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS)
 @pytest.mark.parametrize("error", (RuntimeError, ValueError))
-def test_a_loop_that_refuses(run, lib, error):
-    """`ensure_future` closes the coroutine of one that raises a RuntimeError, as a closed loop does."""
+def test_a_loop_that_refuses(run, lib, error, wrap):
+    """`ensure_future` and its users close the coroutine of one that raises a RuntimeError, as a closed loop does."""
 
     def refuse(loop, coro, **named):
         raise error("no more tasks")
@@ -162,12 +171,14 @@ def test_a_loop_that_refuses(run, lib, error):
     async def main():
         loop = asyncio.get_running_loop()
         loop.set_task_factory(refuse)
-        coroutine = answer()
+        first, second = answer(), answer()
         with pytest.raises(error, match="^no more tasks$"):
-            lib.ensure_future(coroutine)
+            WRAPPERS[wrap](lib, first, second)
         loop.set_task_factory(None)
         closed = error is RuntimeError
-        assert (inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED) is closed
-        coroutine.close()
+        assert (inspect.getcoroutinestate(first) == inspect.CORO_CLOSED) is closed
+        assert inspect.getcoroutinestate(second) == inspect.CORO_CREATED
+        first.close()
+        second.close()
 
     run(main())

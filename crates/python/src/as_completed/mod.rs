@@ -25,7 +25,7 @@ use std::ffi::CStr;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySet};
 
-use crate::awaitable::{is_native_child, native_future};
+use crate::awaitable::{is_native_child, native_future, task_of};
 use crate::convert;
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
@@ -214,7 +214,7 @@ fn futures(py: Python<'_>, engine: &Own<Engine>, given: &Own) -> PyRes<Option<Ve
         let item = Own::from(item);
         futures.push(match native_future(&item) {
             Some(_) => item,
-            None => call::method(py, engine.as_any(), &names::CREATE_TASK, &[&item])?,
+            None => task_of(py, engine, &item)?,
         });
     }
     Ok(Some(futures))

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// Objects kept for each class.
-const MOST: u32 = 256;
+/// Objects kept for each class: as many as a server has connections that come and go together.
+pub(super) const MOST: usize = 1024;
 /// Classes that may take part.
 const KINDS: usize = 40;
 
@@ -31,7 +31,7 @@ impl Recycled {
 /// A chain through the objects' first data word.
 struct Pool {
     first: Cell<*mut ffi::PyObject>,
-    length: Cell<u32>,
+    length: Cell<usize>,
 }
 
 struct Pools {

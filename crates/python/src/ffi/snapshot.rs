@@ -2,21 +2,22 @@
 //!
 //! A scheduled call runs in a copy of the context it was scheduled in. The variables of a context are one immutable mapping, so
 //! a copy is a new object around the same mapping. Here the call keeps the mapping alone; an object is put around it when the
-//! call runs, and that object serves the next call too, unless somebody has kept it. With 100,000 calls waiting that saves
+//! call runs, and that object serves another call later, unless somebody has kept it. With 100,000 calls waiting that saves
 //! making, following and freeing 100,000 objects that nobody looks at.
 //!
 //! CPython has no function for "the mapping of the current context", so this reads three of its fields. Where they stand is
 //! found at import, by trying (`find_fields`); in an interpreter that is laid out otherwise a capture is a copy, as in asyncio.
 
 use std::cell::Cell;
-use std::ptr::{self, NonNull};
+use std::mem::ManuallyDrop;
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::own::Any;
-use super::{Own, PyRes, context, guard};
+use super::{GuardedCell, Own, PyRes, context, guard, recycle};
 
 /// What a `Context` consists of in CPython 3.7 to 3.15 (Include/internal/pycore_context.h).
 #[repr(C)]
@@ -40,13 +41,15 @@ const STATE_WORDS: usize = 40;
 
 thread_local! {
     // No destructor, as for recycled memory (`recycle`), with which it is opened and closed.
-    static SPARE: Spare = const { Spare { open: Cell::new(false), context: Cell::new(ptr::null_mut()) } };
+    static SPARE: Spare = const {
+        Spare { open: Cell::new(false), contexts: ManuallyDrop::new(GuardedCell::new(Vec::new())) }
+    };
 }
 
-/// A context that only we know, with no variables.
+/// Contexts that only we know, with no variables.
 struct Spare {
     open: Cell<bool>,
-    context: Cell<*mut ffi::PyObject>,
+    contexts: ManuallyDrop<GuardedCell<Vec<*mut ffi::PyObject>>>,
 }
 
 /// What a call needs to run in a copy of the current context later: a mapping, or a `Context`.
@@ -108,12 +111,11 @@ pub fn lend(py: Python<'_>, captured: Own) -> PyRes<(Own, bool)> {
     if !is_mapping(&captured) {
         return Ok((captured, false));
     }
-    let spare = NonNull::new(SPARE.with(|spare| spare.context.replace(ptr::null_mut())));
-    let Some(spare) = spare else {
+    let Some(spare) = SPARE.with(|spare| spare.contexts.with(Vec::pop)) else {
         return Ok((around(py, captured)?, true));
     };
     // SAFETY: `give_back` has put its one reference there.
-    let context = unsafe { Own::<Any>::from_owned_ptr(py, spare.as_ptr())? };
+    let context = unsafe { Own::<Any>::from_owned_ptr(py, spare)? };
     set_variables(&context, captured);
     Ok((context, true))
 }
@@ -134,8 +136,9 @@ pub fn give_back(_py: Python<'_>, context: Own) {
     }
     // Values that died just now may have run anything, a loop even.
     let unused = SPARE.with(|spare| {
-        if spare.open.get() && spare.context.get().is_null() && context.refcount() == 1 {
-            spare.context.set(context.into_ptr());
+        let has_room = spare.open.get() && spare.contexts.with(|all| all.len() < recycle::MOST);
+        if has_room && context.refcount() == 1 {
+            spare.contexts.with(|all| all.push(context.into_ptr()));
             None
         } else {
             Some(context)
@@ -166,19 +169,21 @@ pub fn put_away(py: Python<'_>, context: Own) -> Own {
     mapping
 }
 
-/// This thread runs a loop: keep a context from now on.
+/// This thread runs a loop: keep contexts from now on.
 pub fn open(_py: Python<'_>) {
     SPARE.with(|spare| spare.open.set(true));
 }
 
 /// This thread has closed a loop: keep none.
 pub fn close(_py: Python<'_>) {
-    let context = SPARE.with(|spare| {
+    let contexts = SPARE.with(|spare| {
         spare.open.set(false);
-        spare.context.replace(ptr::null_mut())
+        spare.contexts.take()
     });
-    // SAFETY: attached; the reference was ours, or null.
-    unsafe { ffi::Py_XDECREF(context) }
+    for context in contexts {
+        // SAFETY: attached; the reference was ours.
+        unsafe { ffi::Py_DECREF(context) }
+    }
 }
 
 /// Finds out where CPython keeps what `capture` reads. Called once, at import.

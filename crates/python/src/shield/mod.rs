@@ -19,7 +19,7 @@
 
 use pyo3::prelude::*;
 
-use crate::awaitable::{is_native_coroutine, native_future};
+use crate::awaitable::{is_native_coroutine, native_future, task_of};
 use crate::engine::Engine;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{Args, Function, Own, Params, PyRes, call, function};
@@ -120,9 +120,7 @@ fn shield(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
     };
     let inner = match native_future(argument) {
         Some(future) if future.belongs_to(&engine) => argument.clone(),
-        None if is_native_coroutine(argument) => {
-            call::method(py, engine.as_any(), &names::CREATE_TASK, &[argument])?
-        }
+        None if is_native_coroutine(argument) => task_of(py, &engine, argument)?,
         _ => return this.call_stock(py, args),
     };
     let Some(future) = native_future(&inner) else {
