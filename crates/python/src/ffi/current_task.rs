@@ -1,8 +1,8 @@
 //! `asyncio.current_task()`: the place where CPython keeps it, which differs by version.
 //!
 //! 3.11–3.13: the dict `_asyncio._current_tasks` (loop → task), the very object that the C module reads. Writing it costs
-//! 8 ns, `_swap_current_task` 20. From 3.14 the task stands in the thread state, and only `_swap_current_task` reaches
-//! it, and only for the running loop.
+//! 8 ns, `_swap_current_task` 20. From 3.14 the task stands in the thread state behind the running loop (`ffi::running_loop`), and
+//! `_swap_current_task` reaches it, only for that loop.
 
 #[cfg(not(Py_3_14))]
 use pyo3::ffi;
@@ -11,6 +11,8 @@ use pyo3::prelude::*;
 #[cfg(not(Py_3_14))]
 use super::Raised;
 use super::own::Immortal;
+#[cfg(Py_3_14)]
+use super::running_loop;
 use super::{Own, PyRes};
 
 #[cfg(not(Py_3_14))]
@@ -96,6 +98,9 @@ pub fn clear(py: Python<'_>, loop_: &Own) -> PyRes<()> {
 /// The current task of `loop_`.
 #[cfg(Py_3_14)]
 pub fn get(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
+    if let Some(task) = running_loop::current_task(py, loop_) {
+        return Ok(task);
+    }
     static READ: Immortal = Immortal::empty();
     let read = READ.import(py, "_asyncio", "current_task")?;
     let task = super::call::call1(py, read, loop_)?;
@@ -106,6 +111,9 @@ pub fn get(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
 #[cfg(Py_3_14)]
 #[inline]
 pub fn swap(py: Python<'_>, loop_: &Own, task: Option<&Own>) -> PyRes<Option<Own>> {
+    if let Some(previous) = running_loop::swap_current_task(py, loop_, task) {
+        return Ok(previous);
+    }
     let swap = SWAP.import(py, "_asyncio", "_swap_current_task")?;
     let task = task.cloned().unwrap_or_else(|| Own::none(py));
     let previous = super::call::call(py, swap, &[loop_.clone(), task])?;
