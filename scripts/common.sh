@@ -8,10 +8,11 @@ say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 in_ci() { [ "${CI:-}" = true ]; }
 
-# Two steps of test.sh may want to install into one environment at the same time.
+# Two steps of test.sh may want to install into one environment at the same time. FERRIO_INSTALLED: it has all that steps ask for.
 install_into() {
     local venv=$1
     shift
+    [[ ${FERRIO_INSTALLED:-} != true || " $* " = *" --target "* ]] || return 0
     flock "$venv" "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
 }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # All tests, or the named steps.
-# usage: scripts/test.sh [lint|rust|python VERSION|behaviour VERSION|debug VERSION|stress VERSION|conformance VERSION|uvloop VERSION
+# usage: scripts/test.sh [lint|rust|python VERSION|build VERSION|behaviour VERSION|debug VERSION|stress VERSION|conformance VERSION|uvloop VERSION
 #     |seeds VERSION|ecosystem VERSION|fire VERSION|docs VERSION]...
 # Without arguments: lint, rust, then for each version in FERRIO_PYTHONS (default: those of 3.14 3.13 3.12 3.11 that are there)
 # the extension, its behaviour tests, CPython's own tests, the learners' programs, the guide's and real libraries with their servers;
 # on 3.13 also uvloop's own tests, the stress, servers under fire, and the site with the recipes; on the oldest and the newest the behaviour tests in
-# debug mode. After the builds FERRIO_JOBS steps (default: 2) run at a time, and what one prints
-# comes in one piece when it ends.
+# debug mode. FERRIO_JOBS steps (default: 2) run at a time, the tests in Python after all that is compiled, and what one prints comes
+# in one piece when it ends.
 # With CI=true a missing interpreter, tool or test suite is a failure, except that newer-python.sh brings CPython 3.14 where
 # there is none; else it is a skip that says what to install.
 set -euo pipefail
@@ -32,6 +32,9 @@ rust() {
     say "Rust tests: reactor, core, xtask, loadgen"
     cargo test --quiet --locked
 }
+
+# With all that is installed: a step must not find a package, a plugin of pytest even, half installed by another step.
+build() { scripts/build.sh "$1" dev test ecosystem uvloop-suite; }
 
 python() {
     scripts/build.sh "$1" dev
@@ -106,27 +109,37 @@ there_is() {
 }
 
 everything() {
-    timed lint
-    timed rust
-    local version steps=()
+    local version all=() built=() behaviour=() debug=() ecosystem=() conformance=() seeds=() once=()
     for version in ${FERRIO_PYTHONS:-3.14 3.13 3.12 3.11}; do
         there_is "$version" || continue
-        # With all that is installed: a step must not find a package, a plugin of pytest even, half installed by another step.
-        timed scripts/build.sh "$version" dev test ecosystem uvloop-suite
-        steps+=("behaviour $version" "conformance $version" "seeds $version" "ecosystem $version")
+        all+=("$version")
+        built+=("build $version")
+        behaviour+=("behaviour $version")
+        ecosystem+=("ecosystem $version")
+        conformance+=("conformance $version")
+        seeds+=("seeds $version")
         # Slow for what they add: one version is enough.
         case $version in
-            3.13) steps+=("uvloop 3.13" "stress 3.13" "fire 3.13" "docs 3.13") ;;
-            3.11 | 3.14) steps+=("debug $version") ;;
+            3.13) once=("fire 3.13" "stress 3.13" "uvloop 3.13" "docs 3.13") ;;
+            3.11 | 3.14) debug+=("debug $version") ;;
         esac
     done
-    [ ${#steps[@]} -gt 0 ] || fail "no CPython to test with"
+    if in_ci; then
+        # Nothing is compiled twice here, Rust or Python: what would make a second time quick is work for nobody.
+        export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} PIP_COMPILE=${PIP_COMPILE:-0}
+    fi
     failed=$(mktemp -d)
     export failed
-    printf '%s\n' "${steps[@]}" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/test.sh in_one_piece || again
+    # The first and the last share a target directory, so they should not meet.
+    side_by_side rust "${built[@]}" lint
+    [ ${#all[@]} -gt 0 ] || fail "no CPython to test with"
+    # Long ones first, so that none is left alone at the end.
+    FERRIO_INSTALLED=true side_by_side "${behaviour[@]}" "${debug[@]}" "${ecosystem[@]}" "${conformance[@]}" "${seeds[@]}" "${once[@]}"
     rm -r "$failed"
     say "all passed"
 }
+
+side_by_side() { printf '%s\n' "$@" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/test.sh in_one_piece || again; }
 
 # A step whose output waits until it ends. That of a failed one is kept, to be told last.
 in_one_piece() {
@@ -149,6 +162,7 @@ again() {
         say "$step again, alone"
         # shellcheck disable=SC2086
         if scripts/test.sh $step; then say "PASSED ONLY ALONE: $step"; else say "FAILED TWICE: $step"; status=1; fi
+        rm "$log"
     done
     return "$status"
 }
@@ -158,7 +172,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         everything | lint | rust) timed "$1"; shift ;;
         in_one_piece) shift; in_one_piece "$@"; exit ;;
-        python | behaviour | debug | stress | conformance | uvloop | seeds | ecosystem | fire | docs) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
+        python | build | behaviour | debug | stress | conformance | uvloop | seeds | ecosystem | fire | docs) timed "$1" "${2:?$1 needs a version}"; shift 2 ;;
         *) fail "unknown step $1: see the head of this file" ;;
     esac
 done
