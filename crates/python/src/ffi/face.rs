@@ -2,21 +2,57 @@
 //! that `isinstance` and `issubclass` hold. An object of exactly this class, without attributes of its own, behaves as we know.
 
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use pyo3::ffi;
+use pyo3::prelude::*;
 
-use super::Own;
 use super::class::{Class, Head, Object};
+use super::{Name, Own, call};
 
 /// Which Python class shows a native one; told when the package is imported.
 #[derive(Debug)]
-pub struct Face(AtomicPtr<ffi::PyTypeObject>);
+pub struct Face {
+    class: AtomicPtr<ffi::PyTypeObject>,
+    /// What native methods do without looking it up: methods, which an object's own attribute could stand before, and fields.
+    methods: &'static [&'static Name],
+    fields: &'static [&'static Name],
+    /// Classes that were looked at, by address.
+    relatives: [Relative; 8],
+}
+
+/// A class, and what was found while it had this version: CPython gives it another one whenever it or a base changes.
+#[derive(Debug)]
+struct Relative {
+    class: AtomicPtr<ffi::PyTypeObject>,
+    version: AtomicU32,
+    alike: AtomicBool,
+}
+
+impl Relative {
+    const fn none() -> Self {
+        Self {
+            class: AtomicPtr::new(std::ptr::null_mut()),
+            version: AtomicU32::new(0),
+            alike: AtomicBool::new(false),
+        }
+    }
+}
 
 impl Face {
     /// None yet.
     pub const fn new() -> Self {
-        Self(AtomicPtr::new(std::ptr::null_mut()))
+        Self::of(&[], &[])
+    }
+
+    /// The same for a class whose `relative`s behave as it does if they leave these methods and fields as they are.
+    pub const fn of(methods: &'static [&'static Name], fields: &'static [&'static Name]) -> Self {
+        Self {
+            class: AtomicPtr::new(std::ptr::null_mut()),
+            methods,
+            fields,
+            relatives: [const { Relative::none() }; 8],
+        }
     }
 
     /// Notes the class, which lives from now on for ever. One that does not derive from `T` is ignored.
@@ -27,7 +63,7 @@ impl Face {
             if ffi::PyType_Check(class.as_ptr()) != 0
                 && ffi::PyType_IsSubtype(raw, T::slot().raw()) != 0
             {
-                self.0.store(class.into_ptr().cast(), Ordering::Release);
+                self.class.store(class.into_ptr().cast(), Ordering::Release);
             }
         }
     }
@@ -37,13 +73,94 @@ impl Face {
     pub fn shown<'a, T: Class>(&self, object: &'a Own) -> Option<&'a Own<T>> {
         // SAFETY: the type was compared, and `set` has seen that it derives from `T`; `Own<T>` has the same representation.
         unsafe {
-            if ffi::Py_TYPE(object.as_ptr()) != self.0.load(Ordering::Relaxed) {
+            if ffi::Py_TYPE(object.as_ptr()) != self.class.load(Ordering::Relaxed) {
                 return None;
             }
             let object = &*std::ptr::from_ref(object).cast::<Own<T>>();
             (!object.has_attributes()).then_some(object)
         }
     }
+
+    /// The object, if it is of this class or of one that derives from it, and nothing stands before our methods and fields.
+    #[inline]
+    pub fn relative<'a, T: Class>(&self, object: &'a Own) -> Option<&'a Own<T>> {
+        self.shown(object).or_else(|| self.distant(object))
+    }
+
+    #[inline(never)]
+    fn distant<'a, T: Class>(&self, object: &'a Own) -> Option<&'a Own<T>> {
+        // SAFETY: an `Own` is held, so the thread is attached; `is_alike` holds for classes that derive from `T` only.
+        unsafe {
+            let py = Python::assume_attached();
+            if !self.is_alike(py, ffi::Py_TYPE(object.as_ptr())) {
+                return None;
+            }
+            let object = &*std::ptr::from_ref(object).cast::<Own<T>>();
+            (!object.has_one_of(py, self.methods)).then_some(object)
+        }
+    }
+
+    fn is_alike(&self, py: Python<'_>, class: *mut ffi::PyTypeObject) -> bool {
+        let ours = self.class.load(Ordering::Relaxed);
+        // SAFETY: the class of a live object, and one that lives for ever.
+        unsafe {
+            if class == ours {
+                return true;
+            }
+            if self.methods.is_empty() || ours.is_null() || ffi::PyType_IsSubtype(class, ours) == 0
+            {
+                return false;
+            }
+            let known = &self.relatives[(class as usize >> 6) % self.relatives.len()];
+            let version = (*class).tp_version_tag;
+            if version == 0
+                || known.class.load(Ordering::Relaxed) != class
+                || known.version.load(Ordering::Relaxed) != version
+            {
+                let alike = hooks(class) == hooks(ours) && self.leaves_all(py, class, ours);
+                known.alike.store(alike, Ordering::Relaxed);
+                known.class.store(class, Ordering::Relaxed);
+                // Looking names up has given it one.
+                known
+                    .version
+                    .store((*class).tp_version_tag, Ordering::Relaxed);
+            }
+            known.alike.load(Ordering::Relaxed)
+        }
+    }
+
+    /// Are the methods and fields of both classes the same objects?
+    fn leaves_all(
+        &self,
+        py: Python<'_>,
+        class: *mut ffi::PyTypeObject,
+        ours: *mut ffi::PyTypeObject,
+    ) -> bool {
+        // SAFETY: live classes.
+        let [class, ours] = unsafe {
+            [class, ours].map(|class| Own::from(Bound::from_borrowed_ptr(py, class.cast())))
+        };
+        let same = |name: &&'static Name| {
+            let both = call::attribute(py, &class, name)
+                .and_then(|theirs| Ok(call::attribute(py, &ours, name)?.is(&theirs)));
+            // A class that does not even show them is not like ours.
+            both.unwrap_or_else(|error| {
+                error.clear(py);
+                false
+            })
+        };
+        self.methods.iter().chain(self.fields).all(same)
+    }
+}
+
+/// What reads and sets attributes.
+///
+/// # Safety
+/// A live class.
+unsafe fn hooks(class: *mut ffi::PyTypeObject) -> [Option<usize>; 2] {
+    // SAFETY: see above.
+    let (get, set) = unsafe { ((*class).tp_getattro, (*class).tp_setattro) };
+    [get.map(|get| get as usize), set.map(|set| set as usize)]
 }
 
 impl<T: Class> Own<T> {
@@ -58,6 +175,22 @@ impl<T: Class> Own<T> {
             let head = self.as_ptr().cast::<u8>().add(offset_of!(Object<T>, head));
             let dict = *head.add(offset).cast::<*mut ffi::PyObject>();
             !dict.is_null() && ffi::PyDict_Size(dict) != 0
+        }
+    }
+
+    /// Has the object one of these attributes of its own?
+    fn has_one_of(&self, py: Python<'_>, names: &[&'static Name]) -> bool {
+        let Some(offset) = T::Head::DICT else {
+            return false;
+        };
+        // SAFETY: as in `has_attributes`; names are strings, so looking them up runs no Python and raises nothing.
+        unsafe {
+            let head = self.as_ptr().cast::<u8>().add(offset_of!(Object<T>, head));
+            let dict = *head.add(offset).cast::<*mut ffi::PyObject>();
+            !dict.is_null()
+                && names
+                    .iter()
+                    .any(|name| ffi::PyDict_Contains(dict, name.get(py).as_ptr()) != 0)
         }
     }
 }

@@ -92,7 +92,7 @@ fn error_of_reader(py: Python<'_>, writer: &StreamWriter) -> PyRes<Option<Own>> 
     let Some(reader) = writer.reader.get().filter(|reader| !reader.is_none()) else {
         return Ok(None);
     };
-    if let Some(reader) = READER.shown::<StreamReader>(&reader) {
+    if let Some(reader) = READER.relative::<StreamReader>(&reader) {
         return Ok(reader.exception.get());
     }
     let error = call::method(py, &reader, &crate::names::EXCEPTION, &[])?;

@@ -4,9 +4,9 @@
 //! PROOF   tests/behaviour/streams, CPython's test_streams with `--replace-from ferrio`
 //! START   `reader.rs` (what is kept), `feed.rs` (what comes in, `pieces.rs` if it is much), `read.rs` (what goes out)
 //!
-//! Native is what runs for each read and write, for objects of exactly our classes. All else is the stdlib's own code, which runs
-//! on our objects through the attributes it knows (`_buffer`, `_waiter` …): whatever happens once in a connection's life, every
-//! subclass, every instance with a method of its own, and unusual arguments. The first look at `_buffer` makes it a `bytearray`, for
+//! Native is what runs for each read and write, for objects of exactly our classes and for readers of subclasses that leave it alone. All else is the stdlib's own code, which runs
+//! on our objects through the attributes it knows (`_buffer`, `_waiter` …): whatever happens once in a connection's life, other
+//! subclasses, every instance with a method of its own, and unusual arguments. The first look at `_buffer` makes it a `bytearray`, for
 //! good; from then on that reader, too, is the stdlib's. `python/ferrio/_streams.py` puts the classes together.
 
 mod drain;
@@ -30,7 +30,7 @@ pub use reader::StreamReader;
 pub use writer::StreamWriter;
 
 /// The Python classes that show ours.
-static READER: Face = Face::new();
+static READER: Face = Face::of(&reader::METHODS, &reader::FIELDS);
 static WRITER: Face = Face::new();
 static PROTOCOL: Face = Face::new();
 

@@ -13,10 +13,35 @@ use super::{Methods, READER, feed, is_debug, names, stock_class, stock_method};
 use crate::ffi::buffer::{self, Payload};
 use crate::ffi::fields::{flag, optional, reference};
 use crate::ffi::{
-    Args, Class, Function, GuardedCell, Method, Own, Params, Property, PyRes, Raised, Slot,
+    Args, Class, Function, GuardedCell, Method, Name, Own, Params, Property, PyRes, Raised, Slot,
     TypeBuilder, TypeSlot, Visit, WithDict, call,
 };
 use crate::transport::stream::StreamTransport;
+
+/// What a subclass leaves as it is where the native code may run for it: what that does itself and the stdlib's would look up.
+pub(super) static METHODS: [&Name; 11] = [
+    &names::AT_EOF,
+    &names::DUNDER_ANEXT,
+    &names::FEED_DATA,
+    &names::MAYBE_RESUME_TRANSPORT,
+    &names::READ,
+    &names::READEXACTLY,
+    &names::READLINE,
+    &names::READUNTIL,
+    &names::WAIT_FOR_DATA,
+    &names::WAKEUP_WAITER,
+    &crate::names::EXCEPTION,
+];
+pub(super) static FIELDS: [&Name; 8] = [
+    &names::BUFFER_FIELD,
+    &names::EOF_FIELD,
+    &names::LIMIT_FIELD,
+    &names::LOOP_FIELD,
+    &names::PAUSED_FIELD,
+    &names::TRANSPORT_FIELD,
+    &names::WAITER_FIELD,
+    &crate::names::UNDERSCORE_EXCEPTION,
+];
 
 /// asyncio's `_DEFAULT_LIMIT`, in bytes.
 const DEFAULT_LIMIT: i64 = 64 * 1024;
@@ -106,11 +131,11 @@ impl Class for StreamReader {
 }
 
 impl StreamReader {
-    /// The reader, if it is exactly ours and nobody has asked for its buffer.
+    /// The reader, if it behaves as ours and nobody has asked for its buffer.
     #[inline]
     pub fn native(object: &Own) -> Option<&Own<Self>> {
         READER
-            .shown::<Self>(object)
+            .relative::<Self>(object)
             .filter(|reader| reader.is_native())
     }
 
