@@ -5,6 +5,7 @@ import asyncio
 import gc
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -30,8 +31,10 @@ def main() -> None:
     # The loop before the workloads: whatever they import, they find it installed.
     factory = arguments.loop.load()
     from .workloads import WORKLOADS
+    from .workloads.definition import search_path
 
     workload = WORKLOADS[arguments.workload]
+    sys.path[:] = search_path(workload)
     figures = FORMS[workload.form](workload, arguments, factory)
     arguments.result.write_text(json.dumps(figures))
 

@@ -1,7 +1,6 @@
 """One core cell, or an app cell that is a client, seen from outside: start its process, wait, take the figures."""
 
 import contextlib
-import importlib.util
 import json
 import subprocess
 from pathlib import Path
@@ -11,16 +10,15 @@ from .child import CellError, Hung
 from .loops import LoopSpec
 from .peers import Peers
 from .settings import Settings
-from .workloads.definition import CoreWorkload
+from .workloads.definition import CoreWorkload, missing
 
 
 def run(
     workload: CoreWorkload, loop: LoopSpec, settings: Settings, cpus: list[int], peers: Peers, directory: Path
 ) -> dict:
     """The cell's figures, as `timing.measure` gives them. Raises CellError."""
-    missing = [name for name in workload.needs if importlib.util.find_spec(name) is None]
-    if missing:
-        raise CellError(f"not installed: {', '.join(missing)}")
+    if lacks := missing(workload):
+        raise CellError(f"not installed: {', '.join(lacks)}")
     result, log = directory / "figures.json", directory / "cell.log"
     result.unlink(missing_ok=True)
     arguments = ["--workload", workload.name, "--loop", loop, "--result", result]

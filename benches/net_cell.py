@@ -1,7 +1,6 @@
 """One net cell: start its server, warm it, load it, take the figures, stop it."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import select
@@ -13,7 +12,7 @@ from . import certificates, child, first_connection, limits
 from .child import CellError, Hung
 from .loops import LoopSpec
 from .settings import Settings
-from .workloads.definition import IdleWorkload, NetWorkload
+from .workloads.definition import IdleWorkload, NetWorkload, missing
 
 #: Seconds beyond the load's own, after which the load generator counts as hanging. It gives up by itself after 10 of silence.
 _LOADGEN_GRACE_S = 30.0
@@ -46,9 +45,8 @@ def server(
     workload: NetWorkload | IdleWorkload, loop: LoopSpec, settings: Settings, cpus: list[int], directory: Path, log: Path
 ):
     """A running server's process and its address: {"port": …} on 127.0.0.1, or {"path": …}. Raises CellError."""
-    missing = [name for name in workload.needs if importlib.util.find_spec(name) is None]
-    if missing:
-        raise CellError(f"not installed: {', '.join(missing)}")
+    if lacks := missing(workload):
+        raise CellError(f"not installed: {', '.join(lacks)}")
     ready, ready_child = os.pipe()
     command = _server_command(workload, loop, directory) + ["--ready-fd", ready_child]
     if settings.pinned:

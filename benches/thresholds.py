@@ -116,11 +116,16 @@ _INSTALLED = [
         "net.tcp.bulk_receive.streams.1MiB.x10": 5.0,
         "app.aiohttp.server.x10": 1.1,
         "app.redis.x50": 1.15,
+        "app.aioredis.x50": 1.15,
         "app.aiomysql.x50": 1.15,
     }),
     Threshold("core.gather.eager.x1000", 1.5, "ferrio+install", figure="of_best", beats_peers=False),
     # A connection at a time waits for the other side: the processor time is what a loop decides.
-    *_rows("ferrio+install", {"app.redis.x1": 1 / 0.85, "app.aiomysql.x1": 1 / 0.85}, figure="cpu_ratio", beats_peers=False),
+    *_rows("ferrio+install", {
+        "app.redis.x1": 1 / 0.85,
+        "app.aioredis.x1": 1 / 0.85,
+        "app.aiomysql.x1": 1 / 0.85,
+    }, figure="cpu_ratio", beats_peers=False),
     *_rows("ferrio+install", {"core.task.memory": 1.0, "net.memory.idle_streams.x5000": 1.0}, beats_peers=False),
 ]  # fmt: skip
 

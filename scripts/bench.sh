@@ -15,6 +15,7 @@ case ${1:-} in
 esac
 
 scripts/build.sh "$version" release bench
+install_seeds "$version"
 
 # One at a time: a loop that has no wheel for this machine must not keep the others out. Why it was left out is told in the results.
 say "other loops"

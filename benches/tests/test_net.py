@@ -11,7 +11,7 @@ from benches.loops import LoopSpec
 from benches.peers import Peers
 from benches.settings import Settings
 from benches.workloads import WORKLOADS
-from benches.workloads.definition import CoreWorkload, IdleWorkload
+from benches.workloads.definition import CoreWorkload, IdleWorkload, missing
 
 #: A moment, in which no core is anybody's.
 MOMENT = Settings(rounds=1, samples=1, sample_s=0.001, warmup_s=0.01, measured_s=0.05, most_idle=20, pinned=False)
@@ -25,6 +25,7 @@ net.tls.protocol_echo.1KiB.x10 net.tls.streams_echo.1KiB.x1 net.tcp.churn.1KiB.x
 net.tcp.bulk_receive.streams.1MiB.x1 net.tcp.bulk_send.protocol.1MiB.x1 net.tcp.bulk_send.streams.1MiB.x1
 net.tcp.sendfile.1MiB.x1 net.tcp.small_writes.x1 net.tcp.writelines.x10 net.latency.busy.x100 net.memory.idle_protocol.x5000
 app.aiohttp.server.x10 app.uvicorn.server.x10 app.aiohttp.client.x10 app.redis.x50
+app.aioredis.x50
 """.split()
 
 LOADGEN = limits.loadgen()
@@ -51,10 +52,12 @@ def run(workload, loop, peers, directory):
 @pytest.mark.parametrize("name", CHOSEN)
 def test_cell(name, loop, peers, tmp_path):
     workload = WORKLOADS[name]
-    needs = [*workload.needs, *(["trustme"] if "tls" in name else [])]
-    if missing := [module for module in needs if importlib.util.find_spec(module) is None]:
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    if name.startswith("app.redis") and shutil.which("redis-server") is None:
+    lacks = missing(workload)
+    if "tls" in name and importlib.util.find_spec("trustme") is None:
+        lacks.append("trustme")
+    if lacks:
+        pytest.skip(f"not installed: {', '.join(lacks)}")
+    if getattr(workload, "peer", None) == "redis" and shutil.which("redis-server") is None:
         pytest.skip("redis-server is missing (Debian: apt-get install redis-server)")
     figures = run(workload, loop, peers, tmp_path)
     assert figures[workload.decided_by] >= 0

@@ -70,6 +70,36 @@ def _redis(connections):
     return session
 
 
+def _aioredis(connections):
+    @core(
+        f"aioredis.x{connections}", "command", form="session", group="app", operations=connections * SHARE * 2,
+        peer="redis", needs=("aioredis",), beside="seeds",
+        summary=f"aioredis 1.3.1: SET and GET of 100 bytes; connections: {connections}.",
+    )  # fmt: skip
+    @contextlib.asynccontextmanager
+    async def session(address):
+        import aioredis
+
+        value = b"v" * 100
+
+        async def set_and_get(client):
+            await client.set("key", value)
+            if await client.get("key") != value:
+                raise ValueError("another value came back")
+
+        made = []
+        try:
+            for _ in range(connections):
+                made.append(await aioredis.create_redis((address["host"], address["port"])))
+            yield lambda iterations: _all(made, set_and_get, iterations)
+        finally:
+            for client in made:
+                client.close()
+                await client.wait_closed()
+
+    return session
+
+
 def _aiomysql(connections):
     @core(
         f"aiomysql.x{connections}", "query", form="session", group="app", operations=connections * SHARE,
@@ -97,7 +127,7 @@ def _aiomysql(connections):
     return session
 
 
-for _make, _counts in ((_aiohttp_client, (1, 10)), (_redis, (1, 50)), (_aiomysql, (1, 50))):
+for _make, _counts in ((_aiohttp_client, (1, 10)), (_redis, (1, 50)), (_aioredis, (1, 50)), (_aiomysql, (1, 50))):
     for _count in _counts:
         _make(_count)
 

@@ -1,7 +1,12 @@
 """What a workload is."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 _core: list["CoreWorkload"] = []
 
@@ -34,6 +39,8 @@ class CoreWorkload:
     peer: str | None = None
     #: What cannot be imported is told as such.
     needs: tuple[str, ...] = ()
+    #: Libraries that others would take notice of stand beside the environment: requirements/NAME.txt in target/NAME-pyVERSION.
+    beside: str | None = None
     #: The figure that its ratio is of; see `benches.summary.FIGURES`.
     decided_by: str = "per_s"
     unit: str = "op/s"
@@ -85,6 +92,18 @@ class IdleWorkload:
 
 
 Workload = CoreWorkload | NetWorkload | IdleWorkload
+
+
+def search_path(workload: Workload) -> list[str]:
+    """Where its process finds modules."""
+    if getattr(workload, "beside", None) is None:
+        return sys.path
+    return [str(_ROOT / "target" / f"{workload.beside}-py{sys.version_info[0]}.{sys.version_info[1]}"), *sys.path]
+
+
+def missing(workload: Workload) -> list[str]:
+    """What it needs and cannot import."""
+    return [name for name in workload.needs if PathFinder.find_spec(name, search_path(workload)) is None]
 
 
 def core(name: str, operation: str, *, form: str = "coroutine", group: str = "core", summary: str = "", **options):
