@@ -8,7 +8,7 @@ cd "$root"
 # What a run has written is drawn and judged without a build.
 version=$(default_version)
 case ${1:-} in
-    plot | gate | join)
+    plot | gate | join | markdown)
         [ "$1" != plot ] || install_into ".venv-$version" -r requirements/plot.txt
         exec ".venv-$version/bin/python" -m benches "$@"
         ;;

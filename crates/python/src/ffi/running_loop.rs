@@ -57,6 +57,7 @@ fn field(_py: Python<'_>, place: &AtomicUsize) -> Option<*mut *mut ffi::PyObject
 }
 
 /// The place of the current task of `loop_`; none where that is not in the state, or another loop runs.
+#[cfg(Py_3_14)]
 #[inline]
 fn task_field(py: Python<'_>, loop_: &Own) -> Option<*mut *mut ffi::PyObject> {
     let (running, task) = (field(py, &PLACE)?, field(py, &TASK_PLACE)?);
@@ -65,6 +66,7 @@ fn task_field(py: Python<'_>, loop_: &Own) -> Option<*mut *mut ffi::PyObject> {
 }
 
 /// The current task of `loop_`; none where `_asyncio` has to be asked.
+#[cfg(Py_3_14)]
 #[inline]
 pub fn current_task(py: Python<'_>, loop_: &Own) -> Option<Option<Own>> {
     let place = task_field(py, loop_)?;
@@ -74,6 +76,7 @@ pub fn current_task(py: Python<'_>, loop_: &Own) -> Option<Option<Own>> {
 
 /// Puts `task` (or nothing) in the place of the current task of `loop_` and hands out who stood there; none where `_asyncio` has to be
 /// asked, and nothing is done.
+#[cfg(Py_3_14)]
 #[inline]
 pub fn swap_current_task(py: Python<'_>, loop_: &Own, task: Option<&Own>) -> Option<Option<Own>> {
     let place = task_field(py, loop_)?;
