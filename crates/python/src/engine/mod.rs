@@ -80,6 +80,8 @@ pub struct Engine {
     poller: RefCell<Option<Kernel>>,
     /// Signal numbers from CPython's handler; made when the loop first runs in the main thread.
     signals: GuardedCell<Option<SignalPipe>>,
+    /// Does the poller know it? Not before the loop first sleeps in the main thread.
+    signals_watched: Cell<bool>,
     /// Reused by every poll.
     events: GuardedCell<Option<Events>>,
     /// When to poll although work is ready.
@@ -170,6 +172,7 @@ impl Engine {
             inbox: Arc::new(Inbox::new(Arc::clone(&waker))),
             poller: RefCell::new(Some(kernel)),
             signals: GuardedCell::new(None),
+            signals_watched: Cell::new(false),
             events: GuardedCell::new(Some(Events::with_capacity(256))),
             budget: GuardedCell::new(PollBudget::new()),
             receive_buffer: GuardedCell::new(None),

@@ -8,15 +8,26 @@ use crate::error;
 use crate::ffi::PyRes;
 
 impl Engine {
+    /// Makes the descriptor for CPython's signal handler, so that it is there before the program counts its own.
+    pub fn make_signal_fd(&self, py: Python<'_>) -> PyRes<()> {
+        if self.made_signal_fd().is_none() {
+            let pipe = SignalPipe::new().map_err(|e| error::os_error(py, &e))?;
+            self.signals.with(|place| *place = Some(pipe));
+        }
+        Ok(())
+    }
+
     /// The descriptor for CPython's signal handler; made and registered at its first use.
     pub fn signal_fd(&self, py: Python<'_>) -> PyRes<i32> {
-        if let Some(fd) = self.made_signal_fd() {
-            return Ok(fd);
+        self.make_signal_fd(py)?;
+        let fds = self
+            .signals
+            .with(|pipe| pipe.as_ref().map(|pipe| (pipe.read_fd(), pipe.write_fd())));
+        let (read, write) = fds.expect("it has just been made");
+        if !self.signals_watched.get() {
+            self.register(py, read, Source::Signals, Interest::READ)?;
+            self.signals_watched.set(true);
         }
-        let pipe = SignalPipe::new().map_err(|e| error::os_error(py, &e))?;
-        let (read, write) = (pipe.read_fd(), pipe.write_fd());
-        self.register(py, read, Source::Signals, Interest::READ)?;
-        self.signals.with(|place| *place = Some(pipe));
         Ok(write)
     }
 

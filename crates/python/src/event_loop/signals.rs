@@ -3,7 +3,8 @@
 //! CPython's C handler only sets a flag and writes the signal's number to the wake-up descriptor. A signal that arrives
 //! between the last look at the flag and `epoll_pwait2` would be seen only after the sleep; the written byte ends it. So
 //! every run in the main thread lends its descriptor to CPython before it first sleeps, with or without `add_signal_handler`.
-//! (Not when it begins: a run that never sleeps, as most of those that begin and end a program, needs no pipe.)
+//! (Not when it begins: a run that never sleeps, as most of those that begin and end a program, needs none. But the descriptor
+//! is made then: who counts descriptors in a callback and again later finds as many.)
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -48,36 +49,46 @@ pub(super) fn prepare_sleep(py: Python<'_>, this: &Own<Loop>) -> PyRes<bool> {
 
 #[cold]
 fn lend_wakeup_fd(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    let own = if in_main_thread(py)? {
-        match this.signal_fd(py) {
-            Ok(own) => Some(own),
-            Err(error) if error.is::<PyOSError>(py) => {
-                error.clear(py);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        }
-    } else {
-        None
-    };
-    this.wakeup_settled.set(true);
-    if let Some(own) = own {
+    if in_main_thread(py)? {
+        let Some(own) = or_without(py, this.signal_fd(py))? else {
+            return Ok(());
+        };
         let previous = runtime::set_wakeup_fd(py, own);
         if previous != -1 && previous != own {
             runtime::set_wakeup_fd(py, previous);
         }
     }
+    this.wakeup_settled.set(true);
     Ok(())
 }
 
 /// A run begins. Errors: those of looking the main thread up.
 pub(super) fn begin(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     this.wakeup_settled.set(false);
-    if this.signal_handlers.with(|handlers| handlers.is_empty()) {
+    if this.signal_handlers.with(|handlers| !handlers.is_empty()) {
+        // Their signals must not be missed by a run that does not sleep either.
+        return lend_wakeup_fd(py, this);
+    }
+    if this.made_signal_fd().is_some() {
         return Ok(());
     }
-    // Their signals must not be missed by a run that does not sleep either.
-    lend_wakeup_fd(py, this)
+    if !in_main_thread(py)? {
+        this.wakeup_settled.set(true);
+        return Ok(());
+    }
+    or_without(py, this.make_signal_fd(py)).map(drop)
+}
+
+/// Where no descriptor is left a sleep ends by EINTR.
+fn or_without<T>(py: Python<'_>, made: PyRes<T>) -> PyRes<Option<T>> {
+    match made {
+        Ok(made) => Ok(Some(made)),
+        Err(error) if error.is::<PyOSError>(py) => {
+            error.clear(py);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A run is over: ends the loan, unless signal handlers of the loop still need it.
