@@ -149,11 +149,12 @@ def test_a_page_that_is_broken_would_be_noticed(address, chromium):
             await tab.open(address + "nowhere/")
             missing = list(tab.complaints)
             await tab.evaluate("new Image().src = '/nothing.png'; setTimeout(() => { throw new Error('broken') })")
+            # In whatever order: the browser also asks for an icon, when it likes.
             async with asyncio.timeout(120):
-                while len(tab.complaints) < len(missing) + 2:
+                while not any(complaint.startswith("Uncaught") for complaint in tab.complaints):
                     await asyncio.sleep(0.01)
             return missing, tab.complaints
 
     missing, complaints = ferrio.run(main())
     assert any(complaint.startswith("404") for complaint in missing)
-    assert any(complaint.startswith("Uncaught") for complaint in complaints)
+    assert len(complaints) > len(missing)
