@@ -14,15 +14,12 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 from flavours import FLAVOURS
 
 # No test is judged by how long it takes; this only turns a hang into a traceback and a red run.
 WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "180"))
-
-EVENTFD_SECONDS = 5  # only one that leaks takes so long
 
 _SCRIPT_HEAD = """\
 import faulthandler
@@ -162,17 +159,6 @@ def _open_fds():
     return found
 
 
-def _leaked(before):
-    """What is open and was not. A thread that has looked a name up still holds the eventfd of the loop
-    that it woke when the loop goes on, so only an eventfd may be gone a little later."""
-    patience = time.monotonic() + EVENTFD_SECONDS
-    while True:
-        leaked = {fd: what for fd, what in _open_fds().items() if fd not in before}
-        if set(leaked.values()) != {"anon_inode:[eventfd]"} or time.monotonic() > patience:
-            return leaked
-        time.sleep(0.001)
-
-
 def _warm_up():
     """Descriptors that live as long as the process are opened before the first count."""
     for flavour in FLAVOURS:
@@ -198,4 +184,5 @@ def _guards(request):
     faulthandler.cancel_dump_traceback_later()
     gc.collect()
     if request.node.get_closest_marker("keeps_fds") is None:
-        assert not _leaked(before)
+        leaked = {fd: what for fd, what in _open_fds().items() if fd not in before}
+        assert not leaked

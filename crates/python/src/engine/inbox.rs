@@ -114,36 +114,36 @@ impl Inbox {
     /// Tells that a job is done and wakes the loop if it sleeps.
     pub fn post_done(&self, done: Done) -> Result<(), Closed> {
         let mut letters = self.lock();
-        let waker = letters.waker.clone().ok_or(Closed)?;
-        letters.jobs.push(done);
+        let Letters { jobs, waker, .. } = &mut *letters;
+        let waker = waker.as_ref().ok_or(Closed)?;
+        jobs.push(done);
         self.gate.switch(Gate::JOBS, true);
-        drop(letters);
+        // Under the lock, unlike a call's, which holds the interpreter's: a loop that closes now waits, and its descriptor goes then.
         waker.wake();
         Ok(())
+    }
+
+    /// What the gate says is there, if it says so.
+    #[inline]
+    fn take<T>(&self, bit: u8, of: impl FnOnce(&mut Letters) -> &mut Vec<T>) -> Vec<T> {
+        if !self.gate.has(bit) {
+            return Vec::new();
+        }
+        let mut letters = self.lock();
+        self.gate.switch(bit, false);
+        std::mem::take(of(&mut letters))
     }
 
     /// Takes the calls.
     #[inline]
     pub fn take_calls(&self) -> Vec<SendOwn<Handle>> {
-        if self.gate.has(Gate::CALLS) {
-            let mut letters = self.lock();
-            self.gate.switch(Gate::CALLS, false);
-            std::mem::take(&mut letters.calls)
-        } else {
-            Vec::new()
-        }
+        self.take(Gate::CALLS, |letters| &mut letters.calls)
     }
 
     /// Takes the finished jobs.
     #[inline]
     pub fn take_jobs(&self) -> Vec<Done> {
-        if self.gate.has(Gate::JOBS) {
-            let mut letters = self.lock();
-            self.gate.switch(Gate::JOBS, false);
-            std::mem::take(&mut letters.jobs)
-        } else {
-            Vec::new()
-        }
+        self.take(Gate::JOBS, |letters| &mut letters.jobs)
     }
 
     /// Is there nothing? Between `prepare_sleep` and the sleep nothing is missed: a letter is noted in the gate before its
