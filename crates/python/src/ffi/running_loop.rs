@@ -24,8 +24,9 @@ const MOST_WORDS: usize = 400;
 #[inline]
 pub fn running_loop(py: Python<'_>) -> PyRes {
     match in_thread_state(py) {
-        Some(running) => Ok(running),
-        None => ask(py),
+        Some(Some(running)) => Ok(running),
+        // None runs, which it says as asyncio does; or it has to be asked.
+        Some(None) | None => ask(py),
     }
 }
 
@@ -33,15 +34,20 @@ pub fn running_loop(py: Python<'_>) -> PyRes {
 #[inline]
 pub fn running_loop_or_none(py: Python<'_>) -> PyRes<Option<Own>> {
     match in_thread_state(py) {
-        Some(running) => Ok(Some(running)),
+        Some(running) => Ok(running),
         None => ask_or_none(py),
     }
 }
 
-/// The loop that stands in the thread's state, if one stands there.
+/// The thread's running loop; none where `_asyncio` has to be asked.
 #[inline]
-fn in_thread_state(py: Python<'_>) -> Option<Own> {
-    let place = field(py, &PLACE)?;
+fn in_thread_state(py: Python<'_>) -> Option<Option<Own>> {
+    Some(read(py, field(py, &PLACE)?))
+}
+
+/// Who stands in a field that `field` has given.
+#[inline]
+fn read(_py: Python<'_>, place: *mut *mut ffi::PyObject) -> Option<Own> {
     // SAFETY: an object or null.
     unsafe { (!(*place).is_null()).then(|| Own::from_borrowed_ptr(*place)) }
 }
@@ -69,9 +75,7 @@ fn task_field(py: Python<'_>, loop_: &Own) -> Option<*mut *mut ffi::PyObject> {
 #[cfg(Py_3_14)]
 #[inline]
 pub fn current_task(py: Python<'_>, loop_: &Own) -> Option<Option<Own>> {
-    let place = task_field(py, loop_)?;
-    // SAFETY: an object or null.
-    unsafe { Some((!(*place).is_null()).then(|| Own::from_borrowed_ptr(*place))) }
+    Some(read(py, task_field(py, loop_)?))
 }
 
 /// Puts `task` (or nothing) in the place of the current task of `loop_` and hands out who stood there; none where `_asyncio` has to be
