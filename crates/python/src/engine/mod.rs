@@ -80,7 +80,8 @@ pub struct Engine {
     poller: RefCell<Option<Kernel>>,
     /// Signal numbers from CPython's handler; made when the loop first runs in the main thread.
     signals: GuardedCell<Option<SignalPipe>>,
-    /// Does the poller know it? Not before the loop first sleeps in the main thread.
+    /// Has the poller been told of it? Not before the loop first sleeps in the main thread. The table of sources does not say: a
+    /// program that closes the descriptor may have got another under its number.
     signals_watched: Cell<bool>,
     /// Reused by every poll.
     events: GuardedCell<Option<Events>>,

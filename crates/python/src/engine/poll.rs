@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use ferrio_reactor::{Events, Wait as KernelWait, clock};
+use ferrio_reactor::{Events, clock};
 use pyo3::prelude::*;
 
 use super::schedule::deadline_ns;
@@ -135,7 +135,7 @@ impl Engine {
             }));
         });
         self.events.with(|place| *place = Some(events));
-        let _ = outcome.map_err(|e| error::os_error(py, &e))?;
+        outcome.map_err(|e| error::os_error(py, &e))?;
         // Callbacks may be all native, and then nobody else looks.
         runtime::check_signals(py)?;
         self.take_calls_from_mail(py);
@@ -150,19 +150,14 @@ impl Engine {
         Ok(())
     }
 
-    fn ask_kernel(
-        &self,
-        py: Python<'_>,
-        wait: Wait,
-        events: &mut Events,
-    ) -> io::Result<KernelWait> {
+    fn ask_kernel(&self, py: Python<'_>, wait: Wait, events: &mut Events) -> io::Result<()> {
         events.clear();
         let kernel = self.poller.borrow();
         let Some(Kernel { poller, waker }) = kernel.as_ref() else {
-            return Ok(KernelWait::TimedOut);
+            return Ok(());
         };
         let timeout = match wait {
-            Wait::No => return poller.wait(events, Some(0)),
+            Wait::No => return poller.wait(events, Some(0)).map(drop),
             Wait::For(ns) => Some(ns),
             Wait::Forever => None,
         };
@@ -175,7 +170,7 @@ impl Engine {
         };
         let outcome = py.detach(|| poller.wait(events, timeout));
         waker.finish_sleep();
-        outcome
+        outcome.map(drop)
     }
 
     /// The next finished job of the last poll.
