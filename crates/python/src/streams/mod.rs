@@ -4,10 +4,11 @@
 //! PROOF   tests/behaviour/streams, CPython's test_streams with `--replace-from ferrio`
 //! START   `reader.rs` (what is kept), `feed.rs` (what comes in, `pieces.rs` if it is much), `read.rs` (what goes out)
 //!
-//! Native is what runs for each read and write, for objects of exactly our classes and for readers of subclasses that leave it alone. All else is the stdlib's own code, which runs
-//! on our objects through the attributes it knows (`_buffer`, `_waiter` …): whatever happens once in a connection's life, other
-//! subclasses, every instance with a method of its own, and unusual arguments. The first look at `_buffer` makes it a `bytearray`, for
-//! good; from then on that reader, too, is the stdlib's. `python/ferrio/_streams.py` puts the classes together.
+//! Native is what runs for each read and write, for objects of exactly our classes and for readers of subclasses that leave it
+//! alone. All else is the stdlib's own code, which runs on our objects through the attributes it knows (`_buffer`, `_waiter` …):
+//! whatever happens once in a connection's life, other subclasses, every instance with a method of its own, and unusual
+//! arguments. The first look at `_buffer` makes it a `bytearray`, for good; from then on that reader, too, is the stdlib's.
+//! `python/ferrio/_streams.py` puts the classes together.
 
 mod drain;
 mod feed;

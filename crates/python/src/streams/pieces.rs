@@ -78,8 +78,12 @@ fn plan(reader: &StreamReader, before: usize) -> Option<(usize, usize)> {
         };
     }
     let missing = asked.saturating_sub(reader.len());
-    (missing > 0 && asked >= COLLECTED && !reader.waiter.is_empty())
-        .then_some((MOST.min(missing), missing.min(LARGEST_PIECE)))
+    (missing > 0 && collects(reader)).then_some((MOST.min(missing), missing.min(LARGEST_PIECE)))
+}
+
+/// Does somebody wait for so many bytes and no fewer that they are collected where they will stay?
+fn collects(reader: &StreamReader) -> bool {
+    reader.exactly.get() && reader.asked.get() >= COLLECTED && !reader.waiter.is_empty()
 }
 
 /// Receives into the reader's pieces; none where that is not for it.
@@ -129,13 +133,10 @@ pub(super) fn collect(py: Python<'_>, reader: &StreamReader, bytes: &[u8]) -> Py
         return Ok(true);
     }
     let asked = reader.asked.get();
-    let begins = reader.exactly.get()
-        && asked >= COLLECTED
-        && bytes.len() <= asked.min(LARGEST_PIECE)
-        && reader.len() == 0
-        && !reader.waiter.is_empty();
+    let room = asked.min(LARGEST_PIECE);
+    let begins = collects(reader) && bytes.len() <= room && reader.len() == 0;
     if begins {
-        let mut piece = Growing::new(py, asked.min(LARGEST_PIECE))?;
+        let mut piece = Growing::new(py, room)?;
         piece.extend(bytes);
         reader.with(|buffer| buffer.push(Piece::Growing(piece)));
     }
@@ -144,11 +145,11 @@ pub(super) fn collect(py: Python<'_>, reader: &StreamReader, bytes: &[u8]) -> Py
 
 /// `readexactly(n)` begins to wait: what is there already moves to where it will stay.
 pub(super) fn gather(py: Python<'_>, reader: &StreamReader, n: usize) -> PyRes<()> {
-    let length = reader.len();
-    if length == 0 || length >= n.min(LARGEST_PIECE) {
+    let (length, room) = (reader.len(), n.min(LARGEST_PIECE));
+    if length == 0 || length >= room {
         return Ok(());
     }
-    let mut piece = Growing::new(py, n.min(LARGEST_PIECE))?;
+    let mut piece = Growing::new(py, room)?;
     let mut done = Vec::new();
     reader.with(|buffer| {
         for bytes in buffer.pieces(length) {
