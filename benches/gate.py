@@ -3,13 +3,11 @@
 For people, by hand, on figures that were taken on a quiet machine: never part of a test.
 """
 
-import argparse
 import enum
 from dataclasses import dataclass
-from pathlib import Path
 
 from .loops import LIMITS, OURS
-from .report import load
+from .report import load_named
 from .thresholds import MAY_MISS, THRESHOLDS, Threshold
 
 
@@ -39,6 +37,11 @@ def best_peer(loops: dict) -> tuple[str, dict] | None:
         return None
     name = max(spreads, key=lambda name: spreads[name]["median"])
     return name, spreads[name]
+
+
+def best_other(loops: dict, baseline: str) -> tuple[str, dict] | None:
+    """The same of those loops alone that are neither asyncio nor the baseline."""
+    return best_peer({name: loop for name, loop in loops.items() if name not in ("asyncio", baseline)})
 
 
 def _others(loops: dict) -> dict[str, dict]:
@@ -158,12 +161,6 @@ def _below(below: list[tuple[str, str, str, bool]], baseline: str) -> list[str]:
 
 def main(argv: list[str]) -> int:
     """Exit status: 0 if all is well, 1 if not, 2 if there is nothing to judge."""
-    parser = argparse.ArgumentParser(prog="python -m benches gate", description=__doc__.partition("\n")[0])
-    parser.add_argument("results", type=Path, help="a JSON document that a run has written")
-    path = parser.parse_args(argv).results
-    try:
-        text, well = report(load(path))
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    text, well = report(load_named(argv, "gate", __doc__.partition("\n")[0]))
     print(text)
     return 0 if well else 1

@@ -1,14 +1,11 @@
 """`python -m benches markdown RESULTS.json`: every row as a Markdown table, for docs/performance.md."""
 
-import argparse
-from pathlib import Path
-
-from .gate import Verdict, best_peer, judge
-from .loops import LIMITS, OURS
-from .report import load, number
+from .gate import Verdict, best_other, judge
+from .loops import OURS
+from .report import load_named, number
 from .thresholds import THRESHOLDS
 
-#: Groups of rows, by the beginning of their names; the first that fits.
+#: Groups of rows, by the beginning of their names.
 GROUPS = {
     "core.": "The loop, tasks, and what programs call",
     "net.": "Servers",
@@ -34,8 +31,7 @@ def _line(*cells: str) -> str:
 def _row(name: str, document: dict) -> str:
     workload = document["workloads"][name]
     loops = workload["loops"]
-    others = {loop: told for loop, told in loops.items() if loop not in (*OURS, *LIMITS, "asyncio", document["baseline"])}
-    peer = best_peer(others)
+    peer = best_other(loops, document["baseline"])
     best = f"{_spread(peer[1])} {peer[0]}" if peer else ""
     cells = [_cell(loops.get(loop), workload["decided_by"]) for loop in (*OURS, "asyncio")]
     return _line(f"`{name}`", *cells, best, _wanted(name, document))
@@ -77,11 +73,5 @@ def _named(threshold) -> str:
 
 def main(argv: list[str]) -> int:
     """Exit status: 0, or 2 if there is nothing to show."""
-    parser = argparse.ArgumentParser(prog="python -m benches markdown", description=__doc__.partition("\n")[0])
-    parser.add_argument("results", type=Path, help="a JSON document that a run has written")
-    path = parser.parse_args(argv).results
-    try:
-        print(table(load(path)))
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    print(table(load_named(argv, "markdown", __doc__.partition("\n")[0])))
     return 0

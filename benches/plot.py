@@ -8,8 +8,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from .gate import best_peer
-from .loops import LIMITS, OURS
+from .gate import best_other
+from .loops import OURS
 from .report import load, number
 
 #: Chart, title, and its rows: workload and label.
@@ -106,7 +106,7 @@ def rows(document: dict, labels: dict[str, str]) -> list[Row]:
         bars = {name: _bar(name, name, loop) for name, loop in shown.items() if loop["ratio"]}
         if not any(name in bars for name in OURS):
             continue
-        peer = best_peer({name: loop for name, loop in loops.items() if name not in ("asyncio", document["baseline"], *LIMITS)})
+        peer = best_other(loops, document["baseline"])
         if peer:
             bars["best other"] = _bar("best other", peer[0], loops[peer[0]])
         made.append(Row(label, tuple(bars[name] for name in COLOURS if name in bars)))

@@ -1,5 +1,6 @@
 """The table that people read, and the document that programs read."""
 
+import argparse
 import datetime
 import json
 from dataclasses import asdict
@@ -164,6 +165,17 @@ def load(path: Path) -> dict:
     if document.get("schema") != SCHEMA:
         raise ValueError(f"{path.name} has form {document.get('schema')}, not {SCHEMA}: another commit wrote it, and reads it")
     return document
+
+
+def load_named(argv: list[str], command: str, about: str) -> dict:
+    """The document that the command line names. One that names none, or no document, ends the program with status 2."""
+    parser = argparse.ArgumentParser(prog=f"python -m benches {command}", description=about)
+    parser.add_argument("results", type=Path, help="a JSON document that a run has written")
+    path = parser.parse_args(argv).results
+    try:
+        return load(path)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
 
 
 def default_path(directory: Path) -> Path:

@@ -4,6 +4,16 @@ from benches import report
 from benches.summary import summarise
 from benches.workloads import WORKLOADS
 
+#: A row with everybody: ours, asyncio, the baseline, and two other loops.
+CHAIN = {
+    "uvloop": [100.0, 100.0],
+    "asyncio": [50.0, 60.0],
+    "ferrio": [400.0, 500.0],
+    "ferrio+install": [1200.0, 1200.0],
+    "slow": [110.0, 110.0],
+    "fast": [300.0, 320.0],
+}
+
 
 def document(rows, version="3.13.1", rounds=5, baseline="uvloop"):
     """`rows[workload][loop]` is a list of rates, or of whole entries, one for each round."""

@@ -7,20 +7,13 @@ import pytest
 
 from benches import markdown
 from benches.report import load
-from benches.tests.made_up import document
+from benches.tests.made_up import CHAIN, document
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "performance.md"
 
 ROWS = {
-    "core.call_soon.chain": {
-        "uvloop": [100.0, 100.0],
-        "asyncio": [50.0, 60.0],
-        "ferrio": [400.0, 500.0],
-        "ferrio+install": [1200.0, 1200.0],
-        "slow": [110.0, 110.0],
-        "fast": [300.0, 320.0],
-    },
+    "core.call_soon.chain": CHAIN,
     "core.future.ping_pong": {"uvloop": [100.0], "ferrio": [250.0]},
     "net.memory.idle_protocol.x5000": {
         "uvloop": [{"memory_bytes": 900.0}],

@@ -6,18 +6,11 @@ from xml.etree import ElementTree
 import pytest
 
 from benches import plot
-from benches.tests.made_up import document
+from benches.tests.made_up import CHAIN, document
 from benches.workloads import WORKLOADS
 
 ROWS = {
-    "core.call_soon.chain": {
-        "uvloop": [100.0, 100.0],
-        "asyncio": [50.0, 60.0],
-        "ferrio": [400.0, 500.0],
-        "ferrio+install": [1200.0, 1200.0],
-        "slow": [110.0, 110.0],
-        "fast": [300.0, 320.0],
-    },
+    "core.call_soon.chain": CHAIN,
     "core.call_soon.batch": {"uvloop": [100.0, 100.0], "fast": [300.0, 300.0]},
     "core.gather.x1000": {"uvloop": [100.0], "ferrio": [70.0]},
 }
