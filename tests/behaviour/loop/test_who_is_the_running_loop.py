@@ -1,6 +1,7 @@
 """A program may say which loop is the running one (`asyncio._set_running_loop`): everything that asks hears it at once."""
 
 import asyncio
+import contextlib
 import threading
 
 import ferrio
@@ -29,6 +30,15 @@ def ask(module, name):
     return task.get_loop()
 
 
+@contextlib.contextmanager
+def said_to_run(loop, *, instead_of):
+    asyncio._set_running_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(instead_of)
+
+
 @pytest.fixture(params=[asyncio, ferrio], ids=["asyncio's", "ferrio's"])
 def module(request):
     """Whose functions; with either loop."""
@@ -39,12 +49,8 @@ def module(request):
 def test_a_callback_hides_the_loop(loop, module, name):
     def callback():
         assert ask(module, name) is loop
-        asyncio._set_running_loop(None)
-        try:
-            with pytest.raises(RuntimeError, match="no running event loop"):
-                ask(module, name)
-        finally:
-            asyncio._set_running_loop(loop)
+        with said_to_run(None, instead_of=loop), pytest.raises(RuntimeError, match="no running event loop"):
+            ask(module, name)
         assert ask(module, name) is loop
         done.append(True)
 
@@ -60,11 +66,8 @@ def test_a_callback_names_another_loop(loop, loop_factory, module, name):
     other = loop_factory()
 
     def callback():
-        asyncio._set_running_loop(other)
-        try:
+        with said_to_run(other, instead_of=loop):
             assert ask(module, name) is other
-        finally:
-            asyncio._set_running_loop(loop)
         assert ask(module, name) is loop
         done.append(True)
 

@@ -49,6 +49,16 @@ async def warm(reader, writer):
     assert await reader.readexactly(300_000) == DATA[:300_000]
 
 
+async def half_read(reader, writer, n):
+    """Somebody awaits n bytes, of which 100,000 have come."""
+    await warm(reader, writer)
+    reading = asyncio.ensure_future(reader.readexactly(n))
+    await asyncio.sleep(0)
+    writer.write(DATA[:100_000])
+    await until(lambda: " 100000 bytes" in repr(reader))
+    return reading
+
+
 async def until(condition):
     while not condition():
         await asyncio.sleep(0.001)
@@ -136,11 +146,7 @@ def test_the_end_in_the_middle(run, halves, size):
 def test_the_program_feeds_too(run, halves):
     async def main():
         async with halves() as (reader, writer):
-            await warm(reader, writer)
-            reading = asyncio.ensure_future(reader.readexactly(250_002))
-            await asyncio.sleep(0)
-            writer.write(DATA[:100_000])
-            await until(lambda: " 100000 bytes" in repr(reader))
+            reading = await half_read(reader, writer, 250_002)
             reader.feed_data(b"--")
             writer.write(DATA[:200_000])
             assert await reading == DATA[:100_000] + b"--" + DATA[:150_000]
@@ -152,11 +158,7 @@ def test_the_program_feeds_too(run, halves):
 def test_somebody_looks_at_the_buffer(run, halves):
     async def main():
         async with halves() as (reader, writer):
-            await warm(reader, writer)
-            reading = asyncio.ensure_future(reader.readexactly(250_000))
-            await asyncio.sleep(0)
-            writer.write(DATA[:100_000])
-            await until(lambda: " 100000 bytes" in repr(reader))
+            reading = await half_read(reader, writer, 250_000)
             assert reader._buffer == DATA[:100_000]
             writer.write(DATA[100_000:250_000])
             assert await reading == DATA[:250_000]
