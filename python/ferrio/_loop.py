@@ -202,7 +202,7 @@ class Executing:
         if not self.is_closed():
             self.call_soon_threadsafe(answer)
 
-    @_ferrio._native_getaddrinfo
+    @_ferrio._native_method
     async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
         """As `socket.getaddrinfo`, without blocking: numeric hosts are resolved at once, names in native threads."""
         # Runs in debug mode only.
@@ -228,33 +228,33 @@ class SocketCalls:
 
     __slots__ = ()
 
+    @_ferrio._native_method
     async def sock_recv(self, sock, nbytes):
         """Receive up to `nbytes` bytes; b"" at the end of the stream."""
-        return await self._sock_recv(sock, nbytes)
 
+    @_ferrio._native_method
     async def sock_recv_into(self, sock, buf):
         """Receive into a writable buffer; how many bytes."""
-        return await self._sock_recv_into(sock, buf)
 
+    @_ferrio._native_method
     async def sock_sendall(self, sock, data):
         """Send all of `data`; None."""
-        return await self._sock_sendall(sock, data)
 
+    @_ferrio._native_method
     async def sock_recvfrom(self, sock, bufsize):
         """Receive one datagram of up to `bufsize` bytes: `(bytes, address)`."""
-        return await self._sock_recvfrom(sock, bufsize)
 
+    @_ferrio._native_method
     async def sock_recvfrom_into(self, sock, buf, nbytes=0):
         """Receive one datagram of up to `nbytes` bytes (0: what fits) into a writable buffer: `(count, address)`."""
-        return await self._sock_recvfrom_into(sock, buf, nbytes or 0)
 
+    @_ferrio._native_method
     async def sock_sendto(self, sock, data, address):
         """Send one datagram; how many bytes."""
-        return await self._sock_sendto(sock, data, address)
 
+    @_ferrio._native_method
     async def sock_accept(self, sock):
         """Accept a connection: `(socket, address)`, the socket non-blocking."""
-        return await self._sock_accept(sock)
 
     async def sock_connect(self, sock, address):
         """Connect; the host of an internet address is resolved first."""

@@ -64,7 +64,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add_function(wrap_pyfunction!(future_discard_from_awaited_by, module)?)?;
     }
     module.add_function(wrap_pyfunction!(_give_loop_methods_to, module)?)?;
-    module.add_function(wrap_pyfunction!(_native_getaddrinfo, module)?)?;
+    module.add_function(wrap_pyfunction!(_native_method, module)?)?;
     module.add_function(wrap_pyfunction!(_print_uncaught, module)?)?;
     module.add_function(wrap_pyfunction!(_die_of_interrupt_at_exit, module)?)
 }
@@ -157,12 +157,12 @@ fn _give_loop_methods_to(class: &Bound<'_, PyType>) -> PyResult<()> {
     Ok(loop_.give_methods_to(py, &Own::from(class.clone().into_any()))?)
 }
 
-/// The native `getaddrinfo` of a loop, in the place of the one given, which is called in debug mode.
+/// A loop's native method in the place of the coroutine function given, which has its name and signature.
 #[pyfunction]
 #[pyo3(signature = (stock, /))]
-fn _native_getaddrinfo(stock: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+fn _native_method(stock: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
     let py = stock.py();
-    let native = event_loop::native_getaddrinfo(py, Own::from(stock))?;
+    let native = event_loop::native_method(py, Own::from(stock))?;
     Ok(native.into_any().into_bound(py))
 }
 

@@ -33,7 +33,7 @@ static ONE: TypeSlot = TypeSlot::new();
 
 impl Awaitable for One {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.AsCompletedCoroutine";
-    const NAME: &'static str = "_AsCompletedIterator._wait_for_one";
+    const QUALNAME: &'static str = "_AsCompletedIterator._wait_for_one";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(11));
 
     fn slot() -> &'static TypeSlot {

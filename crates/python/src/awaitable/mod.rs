@@ -61,15 +61,18 @@ pub type Outcome = Result<Own, Own>;
 pub trait Awaitable: Sized + 'static {
     /// The type's name, `c"ferrio._ferrio.SleepCoroutine"`.
     const TYPE_NAME: &'static CStr;
-    /// `__name__`: that of the stdlib's `async def`.
-    const NAME: &'static str;
-    /// `__qualname__`: for methods with their class.
-    const QUALNAME: &'static str = Self::NAME;
+    /// `__qualname__`: that of the stdlib's `async def`, for methods with their class. `__name__` is its last part.
+    const QUALNAME: &'static str;
     /// A pool for the memory of dead ones, where they come and go by the million.
     const RECYCLED: Option<Recycled> = None;
 
     /// Where the type object is kept.
     fn slot() -> &'static TypeSlot;
+
+    /// That of this one, where one kind stands for several methods.
+    fn qualname(&self) -> &'static str {
+        Self::QUALNAME
+    }
 
     /// The first `send`.
     fn start(py: Python<'_>, this: &Own<Coroutine<Self>>) -> PyRes<Next>;

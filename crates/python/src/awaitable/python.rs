@@ -51,7 +51,11 @@ fn throw<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, args: Args<'_>)
 }
 
 fn repr<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>) -> Own {
-    let text = format!("<coroutine object {} at {:p}>", S::QUALNAME, this.as_ptr());
+    let text = format!(
+        "<coroutine object {} at {:p}>",
+        this.qualname(),
+        this.as_ptr()
+    );
     Own::str(py, &text)
 }
 
@@ -84,11 +88,15 @@ fn methods<S: Awaitable>() -> [Method<Coroutine<S>>; 3] {
 
 fn properties<S: Awaitable>() -> [Property<Coroutine<S>>; 9] {
     [
-        Property::get(c"__name__", |py, _: &Own<Coroutine<S>>| {
-            Own::str(py, S::NAME)
+        Property::get(c"__name__", |py, this: &Own<Coroutine<S>>| {
+            let (_, name) = this
+                .qualname()
+                .rsplit_once('.')
+                .unwrap_or(("", this.qualname()));
+            Own::str(py, name)
         }),
-        Property::get(c"__qualname__", |py, _: &Own<Coroutine<S>>| {
-            Own::str(py, S::QUALNAME)
+        Property::get(c"__qualname__", |py, this: &Own<Coroutine<S>>| {
+            Own::str(py, this.qualname())
         }),
         Property::get(c"__class__", |py, _: &Own<Coroutine<S>>| class_of(py)),
         Property::get(c"cr_await", |_, this: &Own<Coroutine<S>>| {

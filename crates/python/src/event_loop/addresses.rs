@@ -26,7 +26,6 @@ static GET_ADDR_INFO: TypeSlot = TypeSlot::new();
 
 impl Awaitable for GetAddrInfo {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.GetAddrInfoCoroutine";
-    const NAME: &'static str = "getaddrinfo";
     const QUALNAME: &'static str = "Loop.getaddrinfo";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(32));
 
@@ -144,7 +143,7 @@ fn getaddrinfo(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
 }
 
 /// `getaddrinfo` in the place of a coroutine function of that signature.
-pub fn native_getaddrinfo(py: Python<'_>, stock: Own) -> PyRes<Own<Function>> {
+pub(super) fn native(py: Python<'_>, stock: Own) -> PyRes<Own<Function>> {
     Function::new(py, stock, getaddrinfo)
 }
 

@@ -215,39 +215,9 @@ fn transports() -> Vec<Method<Loop>> {
     ]
 }
 
-/// What `loop.sock_*` stands on.
+/// What `loop.sock_sendfile` and `sock_connect` stand on.
 fn socket_calls() -> Vec<Method<Loop>> {
     vec![
-        Method::args(
-            c"_sock_recv",
-            c"_sock_recv($self, sock, nbytes, /)\n--\n\nA future of bytes.",
-            transports::sock_recv,
-        ),
-        Method::args(
-            c"_sock_recv_into",
-            c"_sock_recv_into($self, sock, buf, /)\n--\n\nA future of the count.",
-            transports::sock_recv_into,
-        ),
-        Method::args(
-            c"_sock_sendall",
-            c"_sock_sendall($self, sock, data, /)\n--\n\nA future of None.",
-            transports::sock_sendall,
-        ),
-        Method::args(
-            c"_sock_recvfrom",
-            c"_sock_recvfrom($self, sock, bufsize, /)\n--\n\nA future of (bytes, address).",
-            transports::sock_recvfrom,
-        ),
-        Method::args(
-            c"_sock_recvfrom_into",
-            c"_sock_recvfrom_into($self, sock, buf, nbytes, /)\n--\n\nA future of (count, address).",
-            transports::sock_recvfrom_into,
-        ),
-        Method::args(
-            c"_sock_sendto",
-            c"_sock_sendto($self, sock, data, address, /)\n--\n\nA future of the count.",
-            transports::sock_sendto,
-        ),
         Method::args(
             c"_sock_sendfile",
             c"_sock_sendfile($self, sock, file, offset, count, /)\n--\n\nSend a piece of a file: bytes sent, 0 at its end; None: wait.",
@@ -255,20 +225,23 @@ fn socket_calls() -> Vec<Method<Loop>> {
         ),
         Method::one(
             c"_sock_writable",
-            c"_sock_writable($self, sock, /)\n--\n\nA future of None: when the socket takes bytes.",
+            c"_sock_writable($self, sock, /)\n--\n\nA coroutine that ends when the socket takes bytes.",
             transports::sock_writable,
-        ),
-        Method::one(
-            c"_sock_accept",
-            c"_sock_accept($self, sock, /)\n--\n\nA future of (socket, address).",
-            transports::sock_accept,
         ),
         Method::args(
             c"_sock_connect",
-            c"_sock_connect($self, sock, address, /)\n--\n\nA future of None.",
+            c"_sock_connect($self, sock, address, /)\n--\n\nA coroutine that ends when the socket is connected.",
             transports::sock_connect,
         ),
     ]
+}
+
+/// What an attribute is set to. Errors: `AttributeError` for one that is deleted.
+fn given<'a>(py: Python<'_>, value: Option<&'a Own>, name: &str) -> PyRes<&'a Own> {
+    value.ok_or_else(|| {
+        let text = format!("cannot delete {name}");
+        Raised::new::<pyo3::exceptions::PyAttributeError>(py, text)
+    })
 }
 
 pub(super) fn properties() -> Vec<Property<Loop>> {
@@ -277,10 +250,7 @@ pub(super) fn properties() -> Vec<Property<Loop>> {
             this.slow_callback_duration.get()
         })
         .set(|py, this: &Own<Loop>, value| {
-            let Some(value) = value else {
-                let text = "cannot delete slow_callback_duration";
-                return Err(Raised::new::<pyo3::exceptions::PyAttributeError>(py, text));
-            };
+            let value = given(py, value, "slow_callback_duration")?;
             this.slow_callback_duration
                 .set(value.bound(py).extract::<f64>()?);
             Ok(())

@@ -22,13 +22,16 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::CStr;
 
+use pyo3::exceptions::PyLookupError;
 use pyo3::prelude::*;
 
 use crate::engine::Engine;
-use crate::ffi::{self, Class, GuardedCell, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit};
+use crate::ffi::{
+    self, Class, Function, GuardedCell, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot,
+    Visit,
+};
 use crate::handle::Handle;
-
-pub use addresses::native_getaddrinfo;
+use crate::sock;
 
 /// The native base of `ferrio.Loop`.
 #[repr(C)]
@@ -135,6 +138,17 @@ fn repr(py: Python<'_>, this: &Own<Loop>) -> PyRes {
         py,
         &format!("<{name} running={running} closed={closed} debug={debug}>"),
     ))
+}
+
+/// The native method of this name in the place of a coroutine function, which is called where the native one does not know the
+/// answer (`getaddrinfo` in debug mode). Errors: `LookupError` for a method that there is none for.
+pub fn native_method(py: Python<'_>, stock: Own) -> PyRes<Own<Function>> {
+    let name: String = stock.bound(py).getattr("__name__")?.extract()?;
+    if name == "getaddrinfo" {
+        return addresses::native(py, stock);
+    }
+    sock::native(py, &name, stock)?
+        .ok_or_else(|| Raised::new::<PyLookupError>(py, format!("{name} is not native")))
 }
 
 /// Makes the type.

@@ -4,11 +4,10 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::{Loop, dispatch};
-use crate::engine::Engine;
 use crate::ffi::{Args, Own, Params, PyRes, Raised, Slot, call};
 use crate::future::Future;
 use crate::names;
-use crate::sock::{self, Wish};
+use crate::sock::{self, SockOperation, Wish};
 use crate::transport::file::Piece;
 use crate::transport::listener::{self, Listener};
 use crate::transport::pipe::{read, read::ReadPipeTransport, write, write::WritePipeTransport};
@@ -150,88 +149,6 @@ pub(super) fn stop_serving(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRe
     crate::ffi::call::method(py, sock, &names::CLOSE, &[]).map(drop)
 }
 
-fn three<'a>(py: Python<'_>, args: &Args<'a>, function: &str) -> PyRes<[&'a Own; 3]> {
-    match args.positional() {
-        [first, second, third] if !args.has_keywords() => Ok([first, second, third]),
-        _ => {
-            let text = format!("{function}() takes exactly three arguments");
-            Err(Raised::new::<PyTypeError>(py, text))
-        }
-    }
-}
-
-fn two<'a>(py: Python<'_>, args: &Args<'a>, function: &str) -> PyRes<(&'a Own, &'a Own)> {
-    match args.positional() {
-        [first, second] if !args.has_keywords() => Ok((first, second)),
-        _ => {
-            let text = format!("{function}() takes exactly two arguments");
-            Err(Raised::new::<PyTypeError>(py, text))
-        }
-    }
-}
-
-fn engine(this: &Own<Loop>) -> &Own<Engine> {
-    this.base()
-}
-
-pub(super) fn sock_recv(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
-    let (sock, most) = two(py, &args, "sock_recv")?;
-    let most = most.bound(py).extract::<usize>()?;
-    sock::begin(py, engine(this), sock, Wish::Recv(most))
-}
-
-pub(super) fn sock_recv_into(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    args: Args<'_>,
-) -> PyRes<Own<Future>> {
-    let (sock, target) = two(py, &args, "sock_recv_into")?;
-    sock::begin(
-        py,
-        engine(this),
-        sock,
-        Wish::RecvInto(Slot::new(Some(target.clone()))),
-    )
-}
-
-pub(super) fn sock_sendall(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
-    let (sock, data) = two(py, &args, "sock_sendall")?;
-    let wish = Wish::SendAll(Slot::new(Some(data.clone())), std::cell::Cell::new(0));
-    sock::begin(py, engine(this), sock, wish)
-}
-
-pub(super) fn sock_recvfrom(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    args: Args<'_>,
-) -> PyRes<Own<Future>> {
-    let (sock, most) = two(py, &args, "sock_recvfrom")?;
-    let wish = Wish::RecvFrom(Slot::new(Some(most.clone())));
-    sock::begin(py, engine(this), sock, wish)
-}
-
-pub(super) fn sock_recvfrom_into(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    args: Args<'_>,
-) -> PyRes<Own<Future>> {
-    let [sock, target, most] = three(py, &args, "sock_recvfrom_into")?;
-    let wish = Wish::RecvFromInto(
-        Slot::new(Some(target.clone())),
-        Slot::new(Some(most.clone())),
-    );
-    sock::begin(py, engine(this), sock, wish)
-}
-
-pub(super) fn sock_sendto(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
-    let [sock, data, address] = three(py, &args, "sock_sendto")?;
-    let wish = Wish::SendTo(
-        Slot::new(Some(data.clone())),
-        Slot::new(Some(address.clone())),
-    );
-    sock::begin(py, engine(this), sock, wish)
-}
-
 /// `(sock, file, offset, count)`: one piece, now.
 pub(super) fn sock_sendfile(
     py: Python<'_>,
@@ -243,24 +160,29 @@ pub(super) fn sock_sendfile(
         return Err(Raised::new::<PyTypeError>(py, text));
     };
     let fd = Socket::fd_of(py, sock)?;
-    engine(this).check_no_transport(py, fd)?;
+    this.check_no_transport(py, fd)?;
     Piece::from_arguments(py, piece)?.send(py, fd)
 }
 
-pub(super) fn sock_writable(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRes<Own<Future>> {
+pub(super) fn sock_writable(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    sock: &Own,
+) -> PyRes<Own<SockOperation>> {
     let wish = Wish::Writable(std::cell::Cell::new(false));
-    sock::begin(py, engine(this), sock, wish)
+    sock::call(py, this.base(), sock, wish)
 }
 
-pub(super) fn sock_accept(py: Python<'_>, this: &Own<Loop>, sock: &Own) -> PyRes<Own<Future>> {
-    sock::begin(py, engine(this), sock, Wish::Accept)
-}
-
-pub(super) fn sock_connect(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
-    let (sock, address) = two(py, &args, "sock_connect")?;
-    let wish = Wish::Connect(
-        Slot::new(Some(address.clone())),
-        std::cell::Cell::new(false),
-    );
-    sock::begin(py, engine(this), sock, wish)
+pub(super) fn sock_connect(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    args: Args<'_>,
+) -> PyRes<Own<SockOperation>> {
+    let [sock, address] = args.positional() else {
+        let text = "_sock_connect(sock, address)";
+        return Err(Raised::new::<PyTypeError>(py, text));
+    };
+    let address = Slot::new(Some(address.clone()));
+    let wish = Wish::Connect(address, std::cell::Cell::new(false));
+    sock::call(py, this.base(), sock, wish)
 }

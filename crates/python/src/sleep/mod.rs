@@ -40,7 +40,7 @@ static SLEEP: TypeSlot = TypeSlot::new();
 
 impl Awaitable for Sleep {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.SleepCoroutine";
-    const NAME: &'static str = "sleep";
+    const QUALNAME: &'static str = "sleep";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(6));
 
     fn slot() -> &'static TypeSlot {

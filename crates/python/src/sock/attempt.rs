@@ -1,13 +1,16 @@
 //! The calls themselves.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::RawFd;
 
 use ferrio_reactor::net;
 use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
-use super::{SockOperation, Wish};
+use super::{SockCall, Wish};
+use crate::engine::Engine;
 use crate::ffi::buffer::{self, View};
+use crate::ffi::growing::{self, Growing};
 use crate::ffi::{Name, Own, PyRes, Raised, Slot, call, exception};
 use crate::transport::socket::Socket;
 use crate::{convert, error, names};
@@ -27,14 +30,25 @@ fn object(py: Python<'_>, slot: &Slot) -> Own {
     slot.get().unwrap_or_else(|| Own::none(py))
 }
 
-impl SockOperation {
+/// How much `recv` is to receive at most, as the method of a socket reads it.
+fn most(py: Python<'_>, nbytes: &Own) -> PyRes<usize> {
+    let number = match call::small_int(nbytes) {
+        Some(number) => number,
+        None => nbytes.bound(py).extract::<i64>()?,
+    };
+    usize::try_from(number)
+        .map_err(|_| Raised::new::<PyValueError>(py, "negative buffersize in recv"))
+}
+
+impl SockCall {
     /// Tries the call: its result, or nothing where the kernel would block.
-    pub(super) fn attempt(&self, py: Python<'_>) -> PyRes<Option<Own>> {
+    pub(super) fn attempt(&self, py: Python<'_>, engine: &Own<Engine>) -> PyRes<Option<Own>> {
+        let fd = self.fd.get();
         match &self.wish {
-            Wish::Recv(most) => self.recv(py, *most),
+            Wish::Recv(nbytes) => receive(py, engine, fd, most(py, &object(py, nbytes))?),
             Wish::RecvInto(target) => {
                 let mut view = View::writable(py, &object(py, target))?;
-                let received = net::recv(self.fd, view.as_mut_slice());
+                let received = net::recv(fd, view.as_mut_slice());
                 drop(view);
                 unless_blocked(py, received)?
                     .map(|n| Own::int(py, n as i64))
@@ -43,7 +57,7 @@ impl SockOperation {
             Wish::SendAll(data, sent) => {
                 let view = View::readable(py, &object(py, data))?;
                 while sent.get() < view.len() {
-                    let result = net::send(self.fd, &view.as_slice()[sent.get()..]);
+                    let result = net::send(fd, &view.as_slice()[sent.get()..]);
                     match unless_blocked(py, result)? {
                         Some(n) => sent.set(sent.get() + n),
                         None => return Ok(None),
@@ -51,15 +65,23 @@ impl SockOperation {
                 }
                 Ok(Some(Own::none(py)))
             }
-            Wish::RecvFrom(most) => self.by_method(py, &names::RECVFROM, &[most]),
+            Wish::RecvFrom(most) => self.by_method(py, &names::RECVFROM, [object(py, most)]),
             Wish::RecvFromInto(target, most) => {
-                self.by_method(py, &names::RECVFROM_INTO, &[target, most])
+                // 0 means as many as fit, and so does None.
+                let most = match most.get() {
+                    Some(most) if call::truth(py, &most)? => most,
+                    _ => Own::int(py, 0)?,
+                };
+                self.by_method(py, &names::RECVFROM_INTO, [object(py, target), most])
             }
-            Wish::SendTo(data, address) => self.by_method(py, &names::SENDTO, &[data, address]),
+            Wish::SendTo(data, address) => {
+                let arguments = [object(py, data), object(py, address)];
+                self.by_method(py, &names::SENDTO, arguments)
+            }
             // Not known before an event has come.
             Wish::Writable(asked) => Ok(asked.replace(true).then(|| Own::none(py))),
             Wish::Accept => {
-                let Some((fd, peer)) = unless_blocked(py, net::accept_with_peer(self.fd))? else {
+                let Some((fd, peer)) = unless_blocked(py, net::accept_with_peer(fd))? else {
                     return Ok(None);
                 };
                 let address = convert::address_object(py, &peer)?;
@@ -69,36 +91,20 @@ impl SockOperation {
                 if started.replace(true) {
                     self.finish_connect(py, &object(py, address))
                 } else {
-                    self.by_method(py, &names::CONNECT, &[address])
+                    self.by_method(py, &names::CONNECT, [object(py, address)])
                 }
             }
         }
     }
 
-    fn recv(&self, py: Python<'_>, most: usize) -> PyRes<Option<Own>> {
-        let Some(engine) = self.engine.get() else {
-            return Err(Raised::new::<PyValueError>(
-                py,
-                "the call has no loop any more",
-            ));
-        };
-        let mut room = engine.take_receive_buffer();
-        let result = if most <= room.len() {
-            let received = net::recv(self.fd, &mut room[..most]);
-            unless_blocked(py, received).map(|n| n.map(|n| buffer::new_bytes(py, &room[..n])))
-        } else {
-            let mut large = vec![0; most];
-            let received = net::recv(self.fd, &mut large);
-            unless_blocked(py, received).map(|n| n.map(|n| buffer::new_bytes(py, &large[..n])))
-        };
-        engine.return_receive_buffer(room);
-        result?.transpose()
-    }
-
     /// Where addresses come in the socket object does it: it knows every family's.
-    fn by_method(&self, py: Python<'_>, name: &'static Name, args: &[&Slot]) -> PyRes<Option<Own>> {
-        let args: Vec<Own> = args.iter().map(|slot| object(py, slot)).collect();
-        let args: Vec<&Own> = args.iter().collect();
+    fn by_method<const N: usize>(
+        &self,
+        py: Python<'_>,
+        name: &'static Name,
+        args: [Own; N],
+    ) -> PyRes<Option<Own>> {
+        let args = args.each_ref();
         match call::method(py, &object(py, &self.socket), name, &args) {
             Ok(done) => Ok(Some(done)),
             Err(error)
@@ -112,7 +118,7 @@ impl SockOperation {
     }
 
     fn finish_connect(&self, py: Python<'_>, address: &Own) -> PyRes<Option<Own>> {
-        let failure = net::take_error(self.fd).map_err(|e| error::os_error(py, &e))?;
+        let failure = net::take_error(self.fd.get()).map_err(|e| error::os_error(py, &e))?;
         let Some(failure) = failure else {
             return Ok(Some(Own::none(py)));
         };
@@ -122,5 +128,26 @@ impl SockOperation {
         let arguments = [Own::int(py, i64::from(errno))?, Own::str(py, &text)];
         let instance = call::call(py, &class, &arguments)?;
         Err(exception::restore(py, instance))
+    }
+}
+
+/// Up to `most` bytes; a small piece by way of the loop's buffer, as the size that it will have is not known.
+fn receive(py: Python<'_>, engine: &Own<Engine>, fd: RawFd, most: usize) -> PyRes<Option<Own>> {
+    let mut room = engine.take_receive_buffer();
+    if most <= room.len() {
+        let received = net::recv(fd, &mut room[..most]);
+        let received = unless_blocked(py, received);
+        let bytes = received.map(|n| n.map(|n| buffer::new_bytes(py, &room[..n])));
+        engine.return_receive_buffer(room);
+        return bytes?.transpose();
+    }
+    engine.return_receive_buffer(room);
+    let mut bytes = Growing::new(py, most)?;
+    let received = growing::fill(std::iter::once(&mut bytes), most, |rooms| {
+        net::recv_uninit(fd, rooms[0])
+    });
+    match unless_blocked(py, received)? {
+        Some(_) => bytes.into_bytes(py).map(Some),
+        None => Ok(None),
     }
 }

@@ -1,106 +1,90 @@
 //! ROOM    floor 4: `loop.sock_*`
 //! KNOWS   floors 0–3, reactor::net      NEVER   the event loop's class
-//! IN      a Python socket and a wish    OUT     a future of the result
-//! PROOF   tests/behaviour/network/test_sock_methods.py, CPython's test_sock_lowlevel
-//! START   `begin`, then `SockOperation::attempt`
+//! IN      a Python socket and a wish    OUT     a coroutine of the result
+//! PROOF   tests/behaviour/network/test_sock_methods.py, tests/behaviour/network/test_sock_waits.py, CPython's test_sock_lowlevel
+//! START   `SockCall`, then `attempt.rs`
 //!
 //! Try the call first; only where the kernel refuses is the descriptor watched and the call tried again when it is ready.
+//!
+//! | state | what happens | next |
+//! |---|---|---|
+//! | start | the kernel obliges, or refuses for good | done: the result, the error |
+//! | start | it would block | waits: for a future, and the descriptor is watched |
+//! | waits | ready, and it would block again | waits |
+//! | waits | ready | done: the result, the error |
+//! | waits | an exception is thrown in | done: it comes out, nobody watches any more |
+//! | waits | another call waits for the same direction | waits, unwatched, as asyncio's would |
 
 mod attempt;
+mod functions;
+mod hold;
+mod wish;
 
 use std::cell::Cell;
-use std::ffi::CStr;
 use std::os::fd::RawFd;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::engine::{Direction, Engine, SinkRef, Watcher};
-use crate::ffi::call::FunctionCell;
-use crate::ffi::{
-    Args, Class, Immortal, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot, Visit, call,
-};
+use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome};
+use crate::engine::{Engine, SinkRef, Watcher};
+use crate::ffi::{Own, PyRes, Raised, Recycled, Slot, TypeSlot, Visit, exception};
 use crate::future::Future;
-use crate::names;
 use crate::transport::socket::Socket;
+use hold::{hold_open, is_plain, let_close};
 
-/// What is wanted of the socket.
+pub use functions::native;
+pub use wish::Wish;
+
+/// The coroutine of a call.
 #[derive(Debug)]
-pub enum Wish {
-    /// `sock_recv(sock, nbytes)`.
-    Recv(usize),
-    /// `sock_recv_into(sock, buf)`.
-    RecvInto(Slot),
-    /// `sock_sendall(sock, data)`, and how much of it is sent.
-    SendAll(Slot, Cell<usize>),
-    /// `sock_recvfrom(sock, bufsize)`.
-    RecvFrom(Slot),
-    /// `sock_recvfrom_into(sock, buf, nbytes)`.
-    RecvFromInto(Slot, Slot),
-    /// `sock_sendto(sock, data, address)`.
-    SendTo(Slot, Slot),
-    /// That it can be written to, at the next event: `sock_sendfile` tries its call itself.
-    Writable(Cell<bool>),
-    /// `sock_accept(sock)`.
-    Accept,
-    /// `sock_connect(sock, address)`, and whether the kernel is at it.
-    Connect(Slot, Cell<bool>),
-}
-
-impl Wish {
-    fn direction(&self) -> Direction {
-        match self {
-            Self::Recv(_)
-            | Self::RecvInto(_)
-            | Self::RecvFrom(_)
-            | Self::RecvFromInto(..)
-            | Self::Accept => Direction::Read,
-            Self::SendAll(..) | Self::SendTo(..) | Self::Writable(_) | Self::Connect(..) => {
-                Direction::Write
-            }
-        }
-    }
-
-    fn traverse(&self, visit: &mut Visit) {
-        match self {
-            Self::RecvInto(object)
-            | Self::RecvFrom(object)
-            | Self::SendAll(object, _)
-            | Self::Connect(object, _) => {
-                visit.slot(object);
-            }
-            Self::RecvFromInto(one, two) | Self::SendTo(one, two) => {
-                visit.slot(one);
-                visit.slot(two);
-            }
-            Self::Recv(_) | Self::Writable(_) | Self::Accept => {}
-        }
-    }
-}
-
-/// One call in flight.
-#[derive(Debug)]
-pub struct SockOperation {
+pub struct SockCall {
     engine: Slot<Engine>,
     socket: Slot,
-    fd: RawFd,
     wish: Wish,
+    /// The socket's, once the call has begun.
+    fd: Cell<RawFd>,
+    /// What it waits for.
     future: Slot<Future>,
-    /// While it waits, the socket object counts it among its files: `close()` takes effect when the call is over, so that
-    /// the kernel gives the number to nobody else.
+    /// Does the socket object count it among its files?
     holds_open: Cell<bool>,
 }
 
-static SOCK_OPERATION: TypeSlot = TypeSlot::new();
+/// What is watched for: the coroutine itself.
+pub type SockOperation = Coroutine<SockCall>;
 
-impl Class for SockOperation {
-    const NAME: &'static CStr = c"ferrio._ferrio.SockOperation";
-    const DOC: &'static CStr = c"A sock_* call in flight.";
-    type Head = Plain;
-    const FINALIZER: bool = true;
+static SOCK_CALL: TypeSlot = TypeSlot::new();
+
+impl Awaitable for SockCall {
+    const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.SockCallCoroutine";
+    // Which of them it is, the wish knows.
+    const QUALNAME: &'static str = "Loop.sock_*";
+    const RECYCLED: Option<Recycled> = Some(Recycled::pool(34));
 
     fn slot() -> &'static TypeSlot {
-        &SOCK_OPERATION
+        &SOCK_CALL
+    }
+
+    fn qualname(&self) -> &'static str {
+        self.wish.qualname()
+    }
+
+    fn start(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<Next> {
+        let (Some(engine), Some(socket)) = (this.engine.get(), this.socket.get()) else {
+            return Ok(Next::Return(None));
+        };
+        check_socket(py, &engine, &socket)?;
+        this.fd.set(Socket::fd_of(py, &socket)?);
+        match this.attempt(py, &engine)? {
+            Some(result) => Ok(Next::Return(Some(result))),
+            None => watch(py, &engine, this).map(|future| Next::Await(future.into_any())),
+        }
+    }
+
+    fn resume(py: Python<'_>, this: &Own<SockOperation>, outcome: Outcome) -> PyRes<Next> {
+        // Cancelled or closed, it still watches.
+        let unwatched = unwatch(py, this);
+        exception::after_finally(py, outcome, unwatched).map(|result| Next::Return(Some(result)))
     }
 
     fn traverse(&self, visit: &mut Visit) {
@@ -110,75 +94,31 @@ impl Class for SockOperation {
         self.wish.traverse(visit);
     }
 
-    fn clear(&self, _py: Python<'_>) {
-        self.future.set(None);
+    fn clear(&self) {
+        self.engine.set(None);
         self.socket.set(None);
-    }
-
-    fn wants_finalizer(&self) -> bool {
-        self.holds_open.get()
-    }
-
-    fn finalize(py: Python<'_>, this: &Own<Self>) {
-        if let Err(error) = let_close(py, this) {
-            error.write_unraisable(py, Some(this.as_any()));
-        }
+        self.future.set(None);
+        self.wish.clear();
     }
 }
 
-/// Sees to it that the socket stays open, as uvloop does: `makefile()` counts the same way. What only looks like a socket
-/// counts nothing.
-fn hold_open(py: Python<'_>, this: &SockOperation) -> PyRes<()> {
-    let Some(socket) = this.socket.get() else {
-        return Ok(());
+/// A coroutine of what is wished.
+#[inline]
+pub fn call(
+    py: Python<'_>,
+    engine: &Own<Engine>,
+    socket: &Own,
+    wish: Wish,
+) -> PyRes<Own<SockOperation>> {
+    let states = SockCall {
+        engine: Slot::new(Some(engine.clone())),
+        socket: Slot::new(Some(socket.clone())),
+        wish,
+        fd: Cell::new(-1),
+        future: Slot::empty(),
+        holds_open: Cell::new(false),
     };
-    let count = call::optional_attribute(py, &socket, &names::IO_REFS)?;
-    let count = count.and_then(|count| count.bound(py).extract::<i64>().ok());
-    if let Some(count) = count {
-        let more = Own::int(py, count + 1)?;
-        call::set_attribute(py, &socket, &names::IO_REFS, &more)?;
-        this.holds_open.set(true);
-    }
-    Ok(())
-}
-
-/// The call is over: closes the socket if the program has tried to meanwhile.
-fn let_close(py: Python<'_>, this: &SockOperation) -> PyRes<()> {
-    match this.socket.get() {
-        Some(socket) if this.holds_open.replace(false) => {
-            if is_plain(py, &socket)? && count_down(py, &socket)? {
-                return Ok(());
-            }
-            call::method(py, &socket, &names::DECREF_SOCKETIOS, &[]).map(drop)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What `_decref_socketios` does of an open socket, without its frame. False where the socket is to be closed.
-fn count_down(py: Python<'_>, socket: &Own) -> PyRes<bool> {
-    let closed = call::attribute(py, socket, &names::CLOSED)?;
-    if call::truth(py, &closed)? {
-        return Ok(false);
-    }
-    let count = call::attribute(py, socket, &names::IO_REFS)?;
-    let count = count.bound(py).extract::<i64>()?;
-    if count > 0 {
-        let less = Own::int(py, count - 1)?;
-        call::set_attribute(py, socket, &names::IO_REFS, &less)?;
-    }
-    Ok(true)
-}
-
-/// Exactly a `socket.socket`, of no class derived from it.
-fn is_plain(py: Python<'_>, socket: &Own) -> PyRes<bool> {
-    static SOCKET: Immortal = Immortal::empty();
-    Ok(socket.is_exactly(SOCKET.import(py, "socket", "socket")?))
-}
-
-/// The loop is closed: nobody waits for the call any more.
-pub fn abandon(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
-    let_close(py, this)
+    awaitable::new(py, states)
 }
 
 /// asyncio's checks of a socket: no TLS object, and in debug mode non-blocking.
@@ -210,77 +150,50 @@ fn is_tls(py: Python<'_>, socket: &Own) -> PyRes<bool> {
     }
 }
 
-/// Starts a call: a future that is done already where the kernel could oblige at once.
-pub fn begin(py: Python<'_>, engine: &Own<Engine>, socket: &Own, wish: Wish) -> PyRes<Own<Future>> {
-    check_socket(py, engine, socket)?;
-    let fd = Socket::fd_of(py, socket)?;
+/// Watches the descriptor; the future that is done when the call is.
+fn watch(py: Python<'_>, engine: &Own<Engine>, this: &Own<SockOperation>) -> PyRes<Own<Future>> {
+    engine.check_no_transport(py, this.fd.get())?;
     let future = Future::new_pending(py, engine)?;
-    let operation = SockOperation {
-        engine: Slot::new(Some(engine.clone())),
-        socket: Slot::new(Some(socket.clone())),
-        fd,
-        wish,
-        future: Slot::empty(),
-        holds_open: Cell::new(false),
-    };
-    // An object of its own has only a call that has to wait.
-    match operation.attempt(py)? {
-        Some(result) => Future::set_result(py, &future, result)?,
-        None => {
-            operation.future.set(Some(future.clone()));
-            watch(py, engine, &Own::alloc(py, operation)?, &future)?;
+    let watcher = Watcher::Operation(SinkRef(this.as_any().clone()));
+    drop(engine.watch(py, this.fd.get(), this.wish.direction(), watcher)?);
+    this.future.set(Some(future.clone()));
+    match hold_open(py, this) {
+        Ok(()) => Ok(future),
+        Err(error) => {
+            unwatch(py, this)?;
+            Err(error)
         }
     }
-    Ok(future)
-}
-
-/// Waits for the descriptor, until the future is done, in whatever way.
-fn watch(
-    py: Python<'_>,
-    engine: &Own<Engine>,
-    operation: &Own<SockOperation>,
-    future: &Own<Future>,
-) -> PyRes<()> {
-    static DONE: FunctionCell = FunctionCell::new(c"sock_operation_done");
-    engine.check_no_transport(py, operation.fd)?;
-    let watcher = Watcher::Operation(SinkRef(operation.as_any().clone()));
-    drop(engine.watch(py, operation.fd, operation.wish.direction(), watcher)?);
-    hold_open(py, operation)?;
-    let done = call::bound_function(
-        py,
-        operation,
-        &DONE,
-        |py, this: &Own<SockOperation>, _: Args<'_>| unwatch(py, this),
-    )?;
-    let context = crate::ffi::snapshot::capture(py)?;
-    Future::add_callback(py, future, done, context)
 }
 
 /// Stops watching, unless another call has taken the place.
 fn unwatch(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
-    let Some(engine) = this.engine.get() else {
+    if this.future.take().is_none() {
+        return Ok(());
+    }
+    let (Some(engine), fd, direction) = (this.engine.get(), this.fd.get(), this.wish.direction())
+    else {
         return Ok(());
     };
-    let direction = this.wish.direction();
     if engine
-        .watched_by(this.fd, direction)
+        .watched_by(fd, direction)
         .is_some_and(|sink| sink.0.is(this))
     {
-        drop(engine.unwatch(py, this.fd, direction)?);
+        drop(engine.unwatch(py, fd, direction)?);
     }
     let_close(py, this)
 }
 
 /// The descriptor is ready: tries again. Comes from `dispatch`.
 pub fn operation_ready(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
-    let Some(future) = this.future.get() else {
-        return unwatch(py, this);
+    let (Some(engine), Some(future)) = (this.engine.get(), this.future.get()) else {
+        return Ok(());
     };
     if future.is_done() {
-        // Cancelled; its done callback is on the way.
+        // Cancelled; the coroutine is going to hear of it.
         return unwatch(py, this);
     }
-    match this.attempt(py) {
+    match this.attempt(py, &engine) {
         Ok(None) => Ok(()),
         Ok(Some(result)) => {
             unwatch(py, this)?;
@@ -295,7 +208,12 @@ pub fn operation_ready(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
     }
 }
 
+/// The loop is closed: nobody waits for the call any more.
+pub fn abandon(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
+    let_close(py, this)
+}
+
 /// Makes the type.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
-    TypeBuilder::<SockOperation>::new().build(py).map(drop)
+    awaitable::make_type::<SockCall>(py)
 }

@@ -36,7 +36,6 @@ static DRAIN: TypeSlot = TypeSlot::new();
 
 impl Awaitable for Drain {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.DrainCoroutine";
-    const NAME: &'static str = "drain";
     const QUALNAME: &'static str = "StreamWriter.drain";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(12));
 

@@ -47,7 +47,6 @@ struct Reading<K> {
 /// What the methods differ in.
 trait Kind: Sized + 'static {
     const TYPE_NAME: &'static CStr;
-    const NAME: &'static str;
     const QUALNAME: &'static str;
     /// Who is said to wait, where two do.
     const WAITS_AS: &'static str;
@@ -76,7 +75,6 @@ trait Kind: Sized + 'static {
 
 impl<K: Kind> Awaitable for Reading<K> {
     const TYPE_NAME: &'static CStr = K::TYPE_NAME;
-    const NAME: &'static str = K::NAME;
     const QUALNAME: &'static str = K::QUALNAME;
     const RECYCLED: Option<Recycled> = K::POOL;
 
@@ -201,7 +199,11 @@ fn hand_over<K: Kind>(
     let mut args = vec![reader.clone().into_any()];
     match this.separator.get() {
         Some(separator) => args.push(separator),
-        None if matches!(K::NAME, "read" | "readexactly") => {
+        None if matches!(
+            K::QUALNAME,
+            "StreamReader.read" | "StreamReader.readexactly"
+        ) =>
+        {
             args.push(Own::int(py, this.n.get())?);
         }
         None => {}
@@ -212,14 +214,13 @@ fn hand_over<K: Kind>(
 }
 
 macro_rules! kinds {
-    ($($kind:ident $slot:ident $type_name:literal $method:ident $name:literal $qualname:literal $waits_as:literal $pool:expr =>
+    ($($kind:ident $slot:ident $type_name:literal $method:ident $qualname:literal $waits_as:literal $pool:expr =>
         { $($body:item)* })*) => {
         $(
             struct $kind;
             static $slot: TypeSlot = TypeSlot::new();
             impl Kind for $kind {
                 const TYPE_NAME: &'static CStr = $type_name;
-                const NAME: &'static str = $name;
                 const QUALNAME: &'static str = $qualname;
                 const WAITS_AS: &'static str = $waits_as;
                 const POOL: Option<Recycled> = Some(Recycled::pool($pool));
@@ -237,7 +238,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Read READ c"ferrio._ferrio.ReadCoroutine" READ "read" "StreamReader.read" "read" 13 => {
+    Read READ c"ferrio._ferrio.ReadCoroutine" READ "StreamReader.read" "read" 13 => {
         #[inline]
         fn attempt(py: Python<'_>, this: &Reading<Self>, reader: &StreamReader) -> PyRes<Option<Own>> {
             match usize::try_from(this.n.get()) {
@@ -253,7 +254,7 @@ kinds! {
         }
     }
     ReadExactly READ_EXACTLY c"ferrio._ferrio.ReadExactlyCoroutine" READEXACTLY
-        "readexactly" "StreamReader.readexactly" "readexactly" 14 => {
+        "StreamReader.readexactly" "readexactly" 14 => {
         const EXACTLY: bool = true;
         #[inline]
         fn attempt(py: Python<'_>, this: &Reading<Self>, reader: &StreamReader) -> PyRes<Option<Own>> {
@@ -274,7 +275,7 @@ kinds! {
         }
     }
     ReadUntil READ_UNTIL c"ferrio._ferrio.ReadUntilCoroutine" READUNTIL
-        "readuntil" "StreamReader.readuntil" "readuntil" 15 => {
+        "StreamReader.readuntil" "readuntil" 15 => {
         #[inline]
         fn attempt(py: Python<'_>, this: &Reading<Self>, reader: &StreamReader) -> PyRes<Option<Own>> {
             match this.separator.get() {
@@ -284,7 +285,7 @@ kinds! {
         }
     }
     ReadLine READ_LINE c"ferrio._ferrio.ReadLineCoroutine" READLINE
-        "readline" "StreamReader.readline" "readuntil" 16 => {
+        "StreamReader.readline" "readuntil" 16 => {
         #[inline]
         fn attempt(py: Python<'_>, this: &Reading<Self>, reader: &StreamReader) -> PyRes<Option<Own>> {
             until::newline(py, &this.offset, reader)
@@ -294,7 +295,7 @@ kinds! {
         }
     }
     NextLine NEXT_LINE c"ferrio._ferrio.NextLineCoroutine" DUNDER_ANEXT
-        "__anext__" "StreamReader.__anext__" "readuntil" 17 => {
+        "StreamReader.__anext__" "readuntil" 17 => {
         #[inline]
         fn attempt(py: Python<'_>, this: &Reading<Self>, reader: &StreamReader) -> PyRes<Option<Own>> {
             until::newline(py, &this.offset, reader)

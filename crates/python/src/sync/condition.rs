@@ -267,7 +267,6 @@ impl Wait {
 
 impl Awaitable for Wait {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.ConditionWaitCoroutine";
-    const NAME: &'static str = "wait";
     const QUALNAME: &'static str = "Condition.wait";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(22));
 
@@ -341,7 +340,6 @@ impl WaitFor {
 
 impl Awaitable for WaitFor {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.ConditionWaitForCoroutine";
-    const NAME: &'static str = "wait_for";
     const QUALNAME: &'static str = "Condition.wait_for";
 
     fn slot() -> &'static TypeSlot {

@@ -106,7 +106,6 @@ pub(super) struct Wait {
 
 impl Awaitable for Wait {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.EventWaitCoroutine";
-    const NAME: &'static str = "wait";
     const QUALNAME: &'static str = "Event.wait";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(28));
 

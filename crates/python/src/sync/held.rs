@@ -16,21 +16,14 @@ use crate::ffi::{Args, Function, Own, PyRes, Recycled, Slot, TypeSlot, Visit, ex
 #[derive(Debug)]
 pub(super) struct Kind {
     type_name: &'static CStr,
-    name: &'static str,
     qualname: &'static str,
     pool: u8,
 }
 
 impl Kind {
-    const fn new(
-        type_name: &'static CStr,
-        name: &'static str,
-        qualname: &'static str,
-        pool: u8,
-    ) -> Self {
+    const fn new(type_name: &'static CStr, qualname: &'static str, pool: u8) -> Self {
         Self {
             type_name,
-            name,
             qualname,
             pool,
         }
@@ -42,27 +35,17 @@ impl Kind {
         qualname: &'static str,
         pool: u8,
     ) -> Self {
-        Self::new(type_name, "acquire", qualname, pool)
+        Self::new(type_name, qualname, pool)
     }
 
     /// Of `__aenter__()`.
     pub(super) const fn enter(type_name: &'static CStr, pool: u8) -> Self {
-        Self::new(
-            type_name,
-            "__aenter__",
-            "_ContextManagerMixin.__aenter__",
-            pool,
-        )
+        Self::new(type_name, "_ContextManagerMixin.__aenter__", pool)
     }
 
     /// Of `__aexit__()`.
     pub(super) const fn exit(type_name: &'static CStr, pool: u8) -> Self {
-        Self::new(
-            type_name,
-            "__aexit__",
-            "_ContextManagerMixin.__aexit__",
-            pool,
-        )
+        Self::new(type_name, "_ContextManagerMixin.__aexit__", pool)
     }
 }
 
@@ -132,7 +115,6 @@ pub(super) struct Acquire<T, B> {
 
 impl<T: Held, B: By> Awaitable for Acquire<T, B> {
     const TYPE_NAME: &'static CStr = T::COROUTINES[B::PLACE].type_name;
-    const NAME: &'static str = T::COROUTINES[B::PLACE].name;
     const QUALNAME: &'static str = T::COROUTINES[B::PLACE].qualname;
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(T::COROUTINES[B::PLACE].pool));
 
@@ -193,7 +175,6 @@ pub(super) struct Exit<T>(Slot<T>);
 
 impl<T: Held> Awaitable for Exit<T> {
     const TYPE_NAME: &'static CStr = T::COROUTINES[EXIT].type_name;
-    const NAME: &'static str = T::COROUTINES[EXIT].name;
     const QUALNAME: &'static str = T::COROUTINES[EXIT].qualname;
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(T::COROUTINES[EXIT].pool));
 

@@ -20,7 +20,7 @@ static ENTER: TypeSlot = TypeSlot::new();
 
 impl Awaitable for Enter {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.TimeoutEnterCoroutine";
-    const NAME: &'static str = "Timeout.__aenter__";
+    const QUALNAME: &'static str = "Timeout.__aenter__";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(8));
 
     fn slot() -> &'static TypeSlot {
@@ -79,7 +79,7 @@ static EXIT: TypeSlot = TypeSlot::new();
 
 impl Awaitable for Exit {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.TimeoutExitCoroutine";
-    const NAME: &'static str = "Timeout.__aexit__";
+    const QUALNAME: &'static str = "Timeout.__aexit__";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(9));
 
     fn slot() -> &'static TypeSlot {

@@ -29,7 +29,7 @@ static WAIT_FOR: TypeSlot = TypeSlot::new();
 
 impl Awaitable for WaitFor {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.WaitForCoroutine";
-    const NAME: &'static str = "wait_for";
+    const QUALNAME: &'static str = "wait_for";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(10));
 
     fn slot() -> &'static TypeSlot {

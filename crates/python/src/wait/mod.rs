@@ -144,7 +144,7 @@ fn release(py: Python<'_>) -> PyRes<&'static Own> {
 
 impl Awaitable for Wait {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.WaitCoroutine";
-    const NAME: &'static str = "wait";
+    const QUALNAME: &'static str = "wait";
 
     fn slot() -> &'static TypeSlot {
         &WAIT

@@ -137,7 +137,6 @@ impl Join {
 
 impl Awaitable for Get {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.CrossQueueGetCoroutine";
-    const NAME: &'static str = "get";
     const QUALNAME: &'static str = "CrossQueue.get";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(19));
 
@@ -177,7 +176,6 @@ impl Awaitable for Get {
 
 impl Awaitable for Put {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.CrossQueuePutCoroutine";
-    const NAME: &'static str = "put";
     const QUALNAME: &'static str = "CrossQueue.put";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(20));
 
@@ -219,7 +217,6 @@ impl Awaitable for Put {
 
 impl Awaitable for Join {
     const TYPE_NAME: &'static CStr = c"ferrio._ferrio.CrossQueueJoinCoroutine";
-    const NAME: &'static str = "join";
     const QUALNAME: &'static str = "CrossQueue.join";
 
     fn slot() -> &'static TypeSlot {

@@ -37,7 +37,6 @@ impl Get {
 
 impl Awaitable for Get {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.QueueGetCoroutine";
-    const NAME: &'static str = "get";
     const QUALNAME: &'static str = "Queue.get";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(27));
 

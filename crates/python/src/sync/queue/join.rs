@@ -13,7 +13,6 @@ pub(super) struct Join(pub(super) Slot<Queue>);
 
 impl Awaitable for Join {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.QueueJoinCoroutine";
-    const NAME: &'static str = "join";
     const QUALNAME: &'static str = "Queue.join";
 
     fn slot() -> &'static TypeSlot {

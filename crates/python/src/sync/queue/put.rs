@@ -42,7 +42,6 @@ impl Put {
 
 impl Awaitable for Put {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.QueuePutCoroutine";
-    const NAME: &'static str = "put";
     const QUALNAME: &'static str = "Queue.put";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(26));
 
