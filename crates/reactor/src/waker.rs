@@ -125,11 +125,18 @@ impl Waker {
     /// Never blocks, never fails.
     #[inline]
     pub fn wake(&self) {
+        if let Some(owed) = self.notify() {
+            owed.write();
+        }
+    }
+
+    /// [`wake`](Self::wake) in two steps: the system call that the caller owes now, if the loop sleeps.
+    #[inline]
+    pub fn notify(&self) -> Option<Owed<'_>> {
         // What the caller put into the inbox before our load; see the module.
         fence(Ordering::SeqCst);
-        if self.state.load(Ordering::Relaxed) == SLEEPING && self.claim() {
-            self.ring();
-        }
+        let asleep = self.state.load(Ordering::Relaxed) == SLEEPING && self.claim();
+        asleep.then_some(Owed(self))
     }
 
     /// How often a wake-up has cost a system call so far.
@@ -163,6 +170,18 @@ impl Waker {
         });
         // EAGAIN would need 2^64 - 2 writes that nobody has read.
         debug_assert!(written.is_ok(), "{written:?}");
+    }
+}
+
+/// A wake-up that is promised: the loop sleeps until it is written.
+#[derive(Debug)]
+#[must_use = "the loop sleeps on"]
+pub struct Owed<'a>(&'a Waker);
+
+impl Owed<'_> {
+    /// Never blocks, never fails.
+    pub fn write(self) {
+        self.0.ring();
     }
 }
 

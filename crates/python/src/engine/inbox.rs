@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferrio_reactor::Waker;
+use pyo3::prelude::*;
 
 use crate::ffi::SendOwn;
 use crate::handle::Handle;
@@ -57,9 +58,34 @@ impl Gate {
     }
 }
 
+/// Does each call wait for the loop before the next one is made? Told by how many in a row were alone in the inbox.
+///
+/// Whoever wakes the loop holds the interpreter lock, and what the loop's thread does first is wait for it. On one processor that
+/// is two changes of threads for nothing, so one who makes a call and waits for what it does lets go of the lock for the system
+/// call, as CPython's write to its socket does. One who makes thousands in a row must not: the loop would be woken for each of
+/// them. So now and then nobody lets go, and then a second call that comes before the loop has taken the first tells which it is.
+#[derive(Debug, Default)]
+struct Solitude(u32);
+
+impl Solitude {
+    /// From so many in a row on they are believed to be alone.
+    const ENOUGH: u32 = 16;
+    /// Every so many of those are tried.
+    const TRIED: u32 = 32;
+
+    fn note(&mut self, alone: bool) {
+        self.0 = if alone { self.0.wrapping_add(1) } else { 0 };
+    }
+
+    fn is_believed(&self) -> bool {
+        self.0 > Self::ENOUGH && self.0 % Self::TRIED != 0
+    }
+}
+
 struct Letters {
     /// `call_soon_threadsafe`, in order.
     calls: Vec<SendOwn<Handle>>,
+    solitude: Solitude,
     jobs: Vec<Done>,
     /// Gone once the loop is closed; its descriptor with it.
     waker: Option<Arc<Waker>>,
@@ -77,6 +103,7 @@ impl Inbox {
         Self {
             letters: Mutex::new(Letters {
                 calls: Vec::new(),
+                solitude: Solitude::default(),
                 jobs: Vec::new(),
                 waker: Some(waker),
             }),
@@ -94,8 +121,8 @@ impl Inbox {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a call in and wakes the loop if it sleeps; gives it back where the loop is closed.
-    pub fn post_call(&self, call: SendOwn<Handle>) -> Result<(), SendOwn<Handle>> {
+    /// Puts a call in and wakes the loop if it sleeps; gives it back where the loop is closed. May let other threads run.
+    pub fn post_call(&self, py: Python<'_>, call: SendOwn<Handle>) -> Result<(), SendOwn<Handle>> {
         let mut letters = self.lock();
         let Some(waker) = &letters.waker else {
             return Err(call);
@@ -103,10 +130,17 @@ impl Inbox {
         // Who posts the first wakes the loop: it takes all there are.
         let waker = letters.calls.is_empty().then(|| Arc::clone(waker));
         letters.calls.push(call);
-        if let Some(waker) = waker {
-            self.gate.switch(Gate::CALLS, true);
-            drop(letters);
-            waker.wake();
+        letters.solitude.note(waker.is_some());
+        let Some(waker) = waker else {
+            return Ok(());
+        };
+        let may_let_go = letters.solitude.is_believed();
+        self.gate.switch(Gate::CALLS, true);
+        drop(letters);
+        match waker.notify() {
+            Some(owed) if may_let_go => py.detach(|| owed.write()),
+            Some(owed) => owed.write(),
+            None => {}
         }
         Ok(())
     }
@@ -118,7 +152,7 @@ impl Inbox {
         let waker = waker.as_ref().ok_or(Closed)?;
         jobs.push(done);
         self.gate.switch(Gate::JOBS, true);
-        // Under the lock, unlike a call's, which holds the interpreter's: a loop that closes now waits, and its descriptor goes then.
+        // Under the lock, unlike a call's: a loop that closes now waits, and its descriptor goes then.
         waker.wake();
         Ok(())
     }

@@ -151,7 +151,7 @@ impl Engine {
             this.schedule_quietly(Entry::Call(handle.clone()));
             return Ok(handle);
         }
-        match this.inbox.post_call(SendOwn::wrap(py, handle.clone())) {
+        match this.inbox.post_call(py, SendOwn::wrap(py, handle.clone())) {
             Ok(()) => Ok(handle),
             Err(_returned) => Err(Raised::new::<PyRuntimeError>(py, "Event loop is closed")),
         }
