@@ -95,7 +95,7 @@ impl Outgoing {
     #[inline]
     pub fn is_much(&self) -> bool {
         let waiting = self.len_bytes();
-        waiting >= FLUSH_AT || self.marks.get().exceeded(waiting)
+        waiting > FLUSH_AT || self.marks.get().exceeded(waiting)
     }
 
     /// Does the kernel refuse bytes for now?
