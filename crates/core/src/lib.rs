@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod budget;
+pub mod busy_poll;
 mod chunk;
 pub mod conn;
 pub mod datagrams;

@@ -23,6 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use ferrio_core::budget::PollBudget;
+use ferrio_core::busy_poll::{BusyPoll, DEFAULT_LIMIT_NS};
 use ferrio_core::ready::ReadyQueue;
 use ferrio_core::slab::Slab;
 use ferrio_core::timers::TimerHeap;
@@ -87,6 +88,8 @@ pub struct Engine {
     events: GuardedCell<Option<Events>>,
     /// When to poll although work is ready.
     budget: GuardedCell<PollBudget>,
+    /// Whether to look for a moment before sleeping.
+    busy_poll: GuardedCell<BusyPoll>,
     /// One buffer that every receive goes through.
     receive_buffer: GuardedCell<Option<Box<[u8]>>>,
     /// The thread that runs the loop (`threading.get_ident()`), 0 while it stands still.
@@ -176,6 +179,7 @@ impl Engine {
             signals_watched: Cell::new(false),
             events: GuardedCell::new(Some(Events::with_capacity(256))),
             budget: GuardedCell::new(PollBudget::new()),
+            busy_poll: GuardedCell::new(BusyPoll::new(DEFAULT_LIMIT_NS)),
             receive_buffer: GuardedCell::new(None),
             thread: Cell::new(0),
             stopping: Cell::new(false),

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
-use ferrio_reactor::{Events, clock};
+use ferrio_core::busy_poll::BusyPoll;
+use ferrio_reactor::{Events, Wait as Asked, clock};
 use pyo3::prelude::*;
 
 use super::schedule::deadline_ns;
-use super::{Done, Engine, Entry, Happened, Kernel, Source};
+use super::{Done, Engine, Entry, Happened, Inbox, Kernel, Source};
 use crate::error;
 use crate::ffi::{Own, PyRes, runtime};
 use crate::handle::TimerHandle;
@@ -32,6 +34,19 @@ pub struct News {
     pub events: VecDeque<Happened>,
     /// Timers whose deadline has passed.
     pub due: VecDeque<Own<TimerHandle>>,
+}
+
+/// How the loop came through a poll.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Rest {
+    /// It did not want to sleep, or knew when to wake up.
+    None,
+    /// A busy poll has spared it the sleep.
+    Found,
+    /// A busy poll was in vain.
+    Missed,
+    /// Without a busy poll, it has slept since then (ns of the clock).
+    Slept { since: u64 },
 }
 
 impl Engine {
@@ -119,6 +134,18 @@ impl Engine {
         }
     }
 
+    /// How long the loop may look before it sleeps.
+    pub fn busy_poll_limit(&self) -> Duration {
+        Duration::from_nanos(self.busy_poll.with(|busy_poll| busy_poll.limit_ns()))
+    }
+
+    /// Sets that, and forgets what it has learned.
+    pub fn set_busy_poll_limit(&self, limit: Duration) {
+        let limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.busy_poll
+            .with(|busy_poll| *busy_poll = BusyPoll::new(limit_ns));
+    }
+
     /// Asks the kernel, collects mail and due timers into the news; calls from other threads go to the ready queue. Lets
     /// other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
     pub fn poll(&self, py: Python<'_>, wait: Wait) -> PyRes<()> {
@@ -135,13 +162,19 @@ impl Engine {
             }));
         });
         self.events.with(|place| *place = Some(events));
-        outcome.map_err(|e| error::os_error(py, &e))?;
+        let rest = outcome.map_err(|e| error::os_error(py, &e))?;
         // Callbacks may be all native, and then nobody else looks.
         runtime::check_signals(py)?;
         self.take_calls_from_mail(py);
         let jobs = self.inbox.take_jobs();
         self.news.with(|news| news.jobs.extend(jobs));
         let now = clock::now_ns();
+        self.busy_poll.with(|busy_poll| match rest {
+            Rest::None => {}
+            Rest::Found => busy_poll.found(),
+            Rest::Missed => busy_poll.missed(),
+            Rest::Slept { since } => busy_poll.slept(now.saturating_sub(since)),
+        });
         self.collect_due(now);
         self.budget.with(|budget| match wait {
             Wait::No => budget.refill(now),
@@ -150,27 +183,32 @@ impl Engine {
         Ok(())
     }
 
-    fn ask_kernel(&self, py: Python<'_>, wait: Wait, events: &mut Events) -> io::Result<()> {
+    fn ask_kernel(&self, py: Python<'_>, wait: Wait, events: &mut Events) -> io::Result<Rest> {
         events.clear();
         let kernel = self.poller.borrow();
-        let Some(Kernel { poller, waker }) = kernel.as_ref() else {
-            return Ok(());
+        let Some(kernel) = kernel.as_ref() else {
+            return Ok(Rest::None);
         };
         let timeout = match wait {
-            Wait::No => return poller.wait(events, Some(0)).map(drop),
+            Wait::No => return kernel.poller.wait(events, Some(0)).map(|_| Rest::None),
             Wait::For(ns) => Some(ns),
             Wait::Forever => None,
         };
-        waker.prepare_sleep();
-        // Mail posted before `prepare_sleep` has written no wake-up.
-        let timeout = if self.inbox.is_empty() {
-            timeout
-        } else {
-            Some(0)
-        };
-        let outcome = py.detach(|| poller.wait(events, timeout));
-        waker.finish_sleep();
-        outcome.map(drop)
+        let inbox = &self.inbox;
+        let (limit, budget) = self
+            .busy_poll
+            .with(|busy_poll| (busy_poll.limit_ns(), busy_poll.budget_ns()));
+        // A timer comes when it comes.
+        if timeout.is_some_and(|ns| ns <= limit) {
+            py.detach(|| sleep(kernel, inbox, events, timeout))?;
+            return Ok(Rest::None);
+        }
+        let since = clock::now_ns();
+        if budget == 0 {
+            py.detach(|| sleep(kernel, inbox, events, timeout))?;
+            return Ok(Rest::Slept { since });
+        }
+        py.detach(|| look_then_sleep(kernel, inbox, events, timeout, since, budget))
     }
 
     /// The next finished job of the last poll.
@@ -222,4 +260,44 @@ impl Engine {
         self.sources
             .with(|sources| sources.by_key(event.key).map(|row| row.source.clone()))
     }
+}
+
+/// Looks again and again for `budget` ns from `since` on, then sleeps for what is left.
+fn look_then_sleep(
+    kernel: &Kernel,
+    inbox: &Inbox,
+    events: &mut Events,
+    timeout: Option<u64>,
+    since: u64,
+    budget: u64,
+) -> io::Result<Rest> {
+    loop {
+        if kernel.poller.wait(events, Some(0))? == Asked::Events {
+            return Ok(Rest::Found);
+        }
+        // Not what it is for: who waits for another thread shares the interpreter's lock with it, and often the processor.
+        if !inbox.is_empty() {
+            return Ok(Rest::Missed);
+        }
+        let passed = clock::now_ns().saturating_sub(since);
+        if passed >= budget {
+            let left = timeout.map(|ns| ns.saturating_sub(passed));
+            return sleep(kernel, inbox, events, left).map(|()| Rest::Missed);
+        }
+    }
+}
+
+/// Until something is there, or the time has passed.
+fn sleep(
+    kernel: &Kernel,
+    inbox: &Inbox,
+    events: &mut Events,
+    timeout: Option<u64>,
+) -> io::Result<()> {
+    kernel.waker.prepare_sleep();
+    // Mail posted before `prepare_sleep` has written no wake-up.
+    let timeout = if inbox.is_empty() { timeout } else { Some(0) };
+    let outcome = kernel.poller.wait(events, timeout);
+    kernel.waker.finish_sleep();
+    outcome.map(drop)
 }

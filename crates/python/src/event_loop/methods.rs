@@ -1,6 +1,8 @@
 //! The one list of what Python sees of the native loop. What is a coroutine in asyncio stands in `python/ferrio/_loop.py`,
 //! on top of the underscored methods here.
 
+use std::time::Duration;
+
 use pyo3::prelude::*;
 
 use super::{Loop, calls, dispatch, resolve, run, signals, spawn, transports, watchers};
@@ -259,11 +261,22 @@ pub(super) fn properties() -> Vec<Property<Loop>> {
             this.keeps_tasks()
         })
         .set(|py, this: &Own<Loop>, value| {
-            let Some(value) = value else {
-                let text = "cannot delete keep_tasks_alive";
-                return Err(Raised::new::<pyo3::exceptions::PyAttributeError>(py, text));
-            };
+            let value = given(py, value, "keep_tasks_alive")?;
             this.keep_tasks(py, call::truth(py, value)?);
+            Ok(())
+        }),
+        Property::get(c"busy_poll_duration", |_, this: &Own<Loop>| {
+            this.busy_poll_limit().as_secs_f64()
+        })
+        .set(|py, this: &Own<Loop>, value| {
+            let seconds = given(py, value, "busy_poll_duration")?
+                .bound(py)
+                .extract::<f64>()?;
+            if !(0.0..=1.0).contains(&seconds) {
+                let text = format!("busy_poll_duration must be from 0 to 1 second, not {seconds}");
+                return Err(Raised::new::<pyo3::exceptions::PyValueError>(py, text));
+            }
+            this.set_busy_poll_limit(Duration::from_secs_f64(seconds));
             Ok(())
         }),
         // Names that debug helpers and CPython's own functions read.
