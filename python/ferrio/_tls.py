@@ -11,6 +11,11 @@ from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState, _SSL
 from . import _ferrio
 
 
+#: No more plain text comes out of one read: a record.
+_RECORD_BYTES = 16 * 1024
+_WRAPPED = SSLProtocolState.WRAPPED
+
+
 class TlsProtocol(SSLProtocol):
     """asyncio's, with what `asyncio.Protocol` promises where asyncio's own falls short of it:
 
@@ -19,6 +24,8 @@ class TlsProtocol(SSLProtocol):
     - a program that awaits `start_tls` has its transport before the first data arrives;
     - callbacks run in the connection's context, also those that come out of the program's own calls;
     - a protocol with `get_buffer` and without `data_received` is a buffered one.
+
+    Between the handshake and the end, what is done for each message stands here again, without what only other states need.
     """
 
     _closed_here = False
@@ -38,6 +45,11 @@ class TlsProtocol(SSLProtocol):
         return getattr(_connection_below(self), "_context", None)
 
     def _on_handshake_complete(self, handshake_exc):
+        if handshake_exc is None:
+            # What stands behind `ssl.SSLObject`, whose methods do nothing but call it.
+            sslobj = self._sslobj
+            within = sslobj._sslobj if type(sslobj) is ssl.SSLObject else sslobj
+            self._read, self._write, self._pending = within.read, within.write, within.pending
         # The waiter's callbacks are ready by then, and come first.
         self._do_read = self._read_soon
         try:
@@ -46,6 +58,104 @@ class TlsProtocol(SSLProtocol):
             del self._do_read
             # The error's traceback holds this frame: no cycle that keeps the transport (gh-159049).
             handshake_exc = None
+
+    def get_buffer(self, n):
+        # As long as asyncio's ever is.
+        return self._ssl_buffer_view
+
+    def buffer_updated(self, nbytes):
+        if self._state is not _WRAPPED:
+            super().buffer_updated(nbytes)
+            return
+        self._incoming.write(self._ssl_buffer_view[:nbytes])
+        self._do_read()
+
+    def _do_read(self):
+        if self._state is not _WRAPPED or self._app_reading_paused:
+            super()._do_read()
+            return
+        try:
+            if self._app_protocol_is_buffer:
+                self._do_read__buffered()
+            else:
+                self._do_read__copied()
+            if self._write_backlog:
+                self._do_write()
+            elif self._outgoing.pending or self._app_writing_paused:
+                self._process_outgoing()
+            if self._incoming.pending or self._ssl_reading_paused:
+                self._control_ssl_reading()
+        except Exception as exc:
+            self._fatal_error(exc, "Fatal error on SSL protocol")
+
+    def _write_appdata(self, list_of_data):
+        if self._state is not _WRAPPED or self._write_backlog:
+            super()._write_appdata(list_of_data)
+            return
+        pieces = iter(list_of_data)
+        try:
+            for data in pieces:
+                size, count = len(data), self._write(data)
+                if count < size:
+                    data = memoryview(data)[count:]
+                    break
+            else:
+                self._process_outgoing()
+                return
+        except SSLAgainErrors:
+            pass
+        except Exception as exc:
+            self._fatal_error(exc, "Fatal error on SSL protocol")
+            return
+        super()._write_appdata([data, *pieces])
+
+    def _process_outgoing(self):
+        if not self._ssl_writing_paused:
+            data = self._outgoing.read()
+            if data:
+                self._transport.write(data)
+        size = self._outgoing.pending + self._write_buffer_size
+        paused = self._app_writing_paused
+        if size <= self._outgoing_low_water if paused else size >= self._outgoing_high_water:
+            self._control_app_writing()
+
+    def _do_read__copied(self):
+        read, incoming, chunks, chunk = self._read, self._incoming, [], None
+        try:
+            while chunk := read(_RECORD_BYTES):
+                chunks.append(chunk)
+                # Another read would find nothing, and an exception that says so costs more than the read of a message.
+                if not incoming.pending and not incoming.eof and not self._pending():
+                    break
+        except SSLAgainErrors:
+            pass
+        if chunks:
+            self._app_protocol.data_received(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        if chunk == b"":
+            # close_notify
+            self._call_eof_received()
+            self._start_shutdown()
+
+    def _do_read__buffered(self):
+        read, incoming = self._read, self._incoming
+        buffer = self._app_protocol_get_buffer(self._get_read_buffer_size())
+        room, filled, count = len(buffer), 0, None
+        try:
+            while count := read(room - filled, memoryview(buffer)[filled:] if filled else buffer):
+                filled += count
+                if filled == room:
+                    self._loop.call_soon(self._do_read)
+                    break
+                if not incoming.pending and not incoming.eof and not self._pending():
+                    break
+        except SSLAgainErrors:
+            pass
+        if filled:
+            self._app_protocol_buffer_updated(filled)
+        if count == 0:
+            # close_notify
+            self._call_eof_received()
+            self._start_shutdown()
 
     def _read_soon(self):
         self._process_outgoing()
@@ -100,12 +210,9 @@ class TlsProtocol(SSLProtocol):
             self._do_shutdown()
 
     def _control_app_writing(self):
-        size = self._outgoing.pending + self._write_buffer_size
-        paused = self._app_writing_paused
-        if size <= self._outgoing_low_water if paused else size >= self._outgoing_high_water:
-            judge = super()._control_app_writing
-            run = getattr(_connection_below(self), "_in_context", None)
-            judge() if run is None else run(judge)
+        judge = super()._control_app_writing
+        run = getattr(_connection_below(self), "_in_context", None)
+        judge() if run is None else run(judge)
 
 
 def _connection_below(protocol):
