@@ -14,6 +14,7 @@ pub mod fork;
 pub mod net;
 pub mod poller;
 pub mod pool;
+pub mod processor;
 pub mod resolve;
 pub mod signal;
 pub mod spawn;

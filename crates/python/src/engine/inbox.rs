@@ -1,10 +1,10 @@
 //! The one way into a loop from other threads.
 
 use std::any::Any as StdAny;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrio_reactor::Waker;
+use ferrio_reactor::{Waker, processor};
 use pyo3::prelude::*;
 
 use crate::ffi::SendOwn;
@@ -95,6 +95,8 @@ struct Letters {
 pub struct Inbox {
     letters: Mutex<Letters>,
     gate: Gate,
+    /// The processor that the last letter was posted on, plus one; 0: not known.
+    posted_on: AtomicU32,
 }
 
 impl Inbox {
@@ -108,6 +110,7 @@ impl Inbox {
                 waker: Some(waker),
             }),
             gate: Gate::default(),
+            posted_on: AtomicU32::new(0),
         }
     }
 
@@ -135,6 +138,7 @@ impl Inbox {
             return Ok(());
         };
         let may_let_go = letters.solitude.is_believed();
+        self.note_processor();
         self.gate.switch(Gate::CALLS, true);
         drop(letters);
         match waker.notify() {
@@ -151,6 +155,7 @@ impl Inbox {
         let Letters { jobs, waker, .. } = &mut *letters;
         let waker = waker.as_ref().ok_or(Closed)?;
         jobs.push(done);
+        self.note_processor();
         self.gate.switch(Gate::JOBS, true);
         // Under the lock, unlike a call's: a loop that closes now waits, and its descriptor goes then.
         waker.wake();
@@ -185,6 +190,25 @@ impl Inbox {
     #[inline]
     pub fn is_empty(&self) -> bool {
         !self.gate.has(Gate::CALLS | Gate::JOBS)
+    }
+
+    /// Are there calls?
+    #[inline]
+    pub fn has_calls(&self) -> bool {
+        self.gate.has(Gate::CALLS)
+    }
+
+    #[inline]
+    fn note_processor(&self) {
+        let number = processor::current().map_or(0, |number| number + 1);
+        self.posted_on.store(number, Ordering::Relaxed);
+    }
+
+    /// Has a thread that runs on another processor posted the last letter?
+    pub fn came_from_elsewhere(&self) -> bool {
+        let here = processor::current().map(|number| number + 1);
+        let there = self.posted_on.load(Ordering::Relaxed);
+        there != 0 && here.is_some_and(|here| here != there)
     }
 
     /// Refuses mail from now on and hands out what is left, to be dropped by an attached thread.
