@@ -144,22 +144,32 @@ def test_input(kernel):
     assert session.run(nested, answer="nested") == "'nested'"
 
 
+#: Each says "here" once it is in the middle.
 INTERRUPTED = {
-    "computing": "while True: pass",
-    "blocked": "time.sleep(1000)",
-    "nested": "asyncio.get_event_loop().run_until_complete(asyncio.sleep(1000))",
-    "asyncio.run": "asyncio.run(asyncio.sleep(1000))",
-    "awaiting": "await asyncio.sleep(1000)",
+    "computing": "say()\nwhile True: pass",
+    "blocked": "say()\ntime.sleep(1000)",
+    "nested": "asyncio.get_event_loop().run_until_complete(say_and_sleep())",
+    "asyncio.run": "asyncio.run(say_and_sleep())",
+    "awaiting": "say()\nawait asyncio.sleep(1000)",
 }
+SAYING = """
+import asyncio, time
+
+def say():
+    print("here", flush=True)
+
+async def say_and_sleep():
+    say()
+    await asyncio.sleep(1000)
+
+other = asyncio.create_task(asyncio.sleep(1000))
+"""
 
 
 def test_ctrl_c_in_a_cell(kernel):
     session = kernel("ferrio")
-    session.run("import asyncio, time; other = asyncio.create_task(asyncio.sleep(1000))")
-    ended = {
-        how: session.run(f"print('here', flush=True)\n{cell}", interrupt_at="here").split()
-        for how, cell in INTERRUPTED.items()
-    }
+    session.run(SAYING)
+    ended = {how: session.run(cell, interrupt_at="here").split() for how, cell in INTERRUPTED.items()}
     # A cell that awaits is a task to ipykernel, which cancels it.
     assert ended == {how: ["here", "CancelledError" if how == "awaiting" else "KeyboardInterrupt"] for how in INTERRUPTED}
     assert session.run("asyncio.run(asyncio.sleep(0, 'alive')), other.done(), other.cancel()") == "('alive', False, True)"

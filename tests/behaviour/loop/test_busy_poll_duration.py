@@ -10,7 +10,7 @@ import time
 import pytest
 
 
-@pytest.fixture(params=[0, None, 1.0], ids=["never", "usual", "long"])
+@pytest.fixture(params=[0, None, 0.01], ids=["never", "usual", "long"])
 def polling(request, flavour, loop):
     """A loop with this limit."""
     if request.param is not None:
@@ -82,6 +82,25 @@ def test_other_threads_are_heard(polling):
         assert await later == "heard"
 
     polling.run_until_complete(main())
+
+
+@pytest.mark.parametrize("waits_for", ["timer", "socket"])
+def test_who_waits_long_sleeps(loop, waits_for):
+    async def main():
+        loop = asyncio.get_running_loop()
+        await talk(300)
+        here, there = socket.socketpair()
+        with here, there:
+            here.setblocking(False)
+            busy = time.process_time()
+            if waits_for == "timer":
+                await asyncio.sleep(0.5)
+            else:
+                threading.Timer(0.5, there.send, [b"at last"]).start()
+                assert await loop.sock_recv(here, 10) == b"at last"
+            assert time.process_time() - busy < 0.25
+
+    loop.run_until_complete(main())
 
 
 @pytest.mark.parametrize("handler", ["loop", "python"])
