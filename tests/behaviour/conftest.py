@@ -11,6 +11,7 @@ import faulthandler
 import gc
 import logging
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -87,6 +88,17 @@ def run(loop_factory):
             return runner.run(main)
 
     return run
+
+
+@pytest.fixture
+def ends():
+    """The two ends of a pair of sockets, non-blocking."""
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    right.setblocking(False)
+    yield left, right
+    left.close()
+    right.close()
 
 
 @pytest.fixture

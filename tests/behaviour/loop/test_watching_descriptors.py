@@ -7,16 +7,6 @@ import socket
 import pytest
 
 
-@pytest.fixture
-def ends():
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    yield left, right
-    left.close()
-    right.close()
-
-
 def turns(loop, count=5):
     """Let the loop look at its descriptors a few times."""
 

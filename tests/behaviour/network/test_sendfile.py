@@ -9,6 +9,7 @@ import ssl
 import sys
 
 import pytest
+from turns import settle
 
 SIZE = 20_000_000
 CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
@@ -17,11 +18,6 @@ CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
 def same(got, expected):
     """Equality, without megabytes in the report of a failure."""
     return len(got) == len(expected) and bytes(got) == bytes(expected)
-
-
-async def settle():
-    for _ in range(3):
-        await asyncio.sleep(0.0005)
 
 
 async def begun(task, left, right):

@@ -2,10 +2,10 @@
 
 import asyncio
 import inspect
-import socket
 import sys
 
 import pytest
+from turns import settle
 
 METHODS = {
     "sock_recv": ["sock", "nbytes"],
@@ -17,21 +17,6 @@ METHODS = {
     "sock_accept": ["sock"],
     "sock_connect": ["sock", "address"],
 }
-
-
-@pytest.fixture
-def ends():
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    yield left, right
-    left.close()
-    right.close()
-
-
-async def settle():
-    for _ in range(3):
-        await asyncio.sleep(0.0005)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -144,22 +129,6 @@ def test_sizes_that_are_none(run, ends, nbytes, error, text):
 def test_an_object_that_is_no_loop(loop, ends):
     with pytest.raises((TypeError, AttributeError)):
         asyncio.new_event_loop().run_until_complete(type(loop).sock_recv(object(), ends[0], 1))
-
-
-def test_more_than_is_received_at_once(run, ends):
-    left, right = ends
-    data = bytes(range(256)) * 20_000
-
-    async def main():
-        loop = asyncio.get_running_loop()
-        sending = asyncio.create_task(loop.sock_sendall(right, data))
-        received = bytearray()
-        while len(received) < len(data):
-            received += await loop.sock_recv(left, 1 << 22)
-        await sending
-        assert received == data
-
-    run(main())
 
 
 @pytest.mark.parametrize("how", ["close", "throw"])

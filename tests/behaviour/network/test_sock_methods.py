@@ -5,16 +5,7 @@ import asyncio
 import socket
 
 import pytest
-
-
-@pytest.fixture
-def ends():
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    yield left, right
-    left.close()
-    right.close()
+from turns import settle
 
 
 @pytest.fixture
@@ -26,11 +17,6 @@ def datagram_ends():
     yield socks
     for sock in socks:
         sock.close()
-
-
-async def settle():
-    for _ in range(3):
-        await asyncio.sleep(0.0005)
 
 
 def test_recv_of_what_is_there(run, ends):
@@ -75,7 +61,8 @@ def test_recv_into(run, ends):
     run(main())
 
 
-def test_sendall_big(run, ends):
+@pytest.mark.parametrize("most", [100_000, 1 << 22], ids=["as much as is received at once", "more"])
+def test_sendall_big(run, ends, most):
     left, right = ends
     data = bytes(range(256)) * 20_000
 
@@ -84,7 +71,7 @@ def test_sendall_big(run, ends):
         sending = asyncio.create_task(loop.sock_sendall(left, data))
         got = bytearray()
         while len(got) < len(data):
-            got += await loop.sock_recv(right, 100_000)
+            got += await loop.sock_recv(right, most)
         assert await sending is None
         assert got == data
 

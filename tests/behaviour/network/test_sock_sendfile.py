@@ -8,18 +8,9 @@ import ssl
 import sys
 
 import pytest
+from turns import settle
 
 SIZE = 20_000_000
-
-
-@pytest.fixture
-def ends():
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    yield left, right
-    left.close()
-    right.close()
 
 
 def same(got, expected):
@@ -33,11 +24,6 @@ async def receive(sock, count):
     while len(got) < count and (data := await loop.sock_recv(sock, 200_000)):
         got += data
     return got
-
-
-async def settle():
-    for _ in range(3):
-        await asyncio.sleep(0.0005)
 
 
 def test_ranges(run, ends, file_of, small, part):

@@ -5,21 +5,7 @@ import contextlib
 import socket
 
 import pytest
-
-
-@pytest.fixture
-def ends():
-    left, right = socket.socketpair()
-    left.setblocking(False)
-    right.setblocking(False)
-    yield left, right
-    left.close()
-    right.close()
-
-
-async def settle():
-    for _ in range(3):
-        await asyncio.sleep(0.0005)
+from turns import settle
 
 
 def number_of(number, make):

@@ -1,28 +1,10 @@
 """TLS over streams: every byte, both handshake failures, the upgrade of a plain connection.
-
-`localhost.pem` is a self-signed certificate with its key, made for these tests.
 """
 
 import asyncio
-import pathlib
 import ssl
 
 import pytest
-
-CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
-
-
-@pytest.fixture
-def server_context():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    return context
-
-
-@pytest.fixture
-def client_context():
-    return ssl.create_default_context(cafile=CERTIFICATE)
-
 
 async def echo(reader, writer):
     while data := await reader.read(100_000):
