@@ -401,7 +401,7 @@ _ferrio._give_loop_methods_to(Loop)
 
 
 def _flush_before_fork():
-    # What waits for the end of the callback would leave twice: by the parent and by the child.
+    # What waits for the end of the turn would leave twice: by the parent and by the child.
     loop = asyncio._get_running_loop()
     if isinstance(loop, Loop):
         loop._flush_writes()

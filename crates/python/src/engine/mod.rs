@@ -27,6 +27,7 @@ use ferrio_core::busy_poll::{BusyPoll, DEFAULT_LIMIT_NS};
 use ferrio_core::ready::ReadyQueue;
 use ferrio_core::slab::Slab;
 use ferrio_core::timers::TimerHeap;
+use ferrio_core::write_delay::WriteDelay;
 use ferrio_reactor::{Events, Poller, SignalPipe, Waker};
 use pyo3::prelude::*;
 
@@ -64,6 +65,7 @@ pub struct Engine {
     sources: GuardedCell<Sources>,
     /// Transports with bytes written during the current callback; flushed right after it.
     unflushed: GuardedCell<VecDeque<SinkRef>>,
+    write_delay: GuardedCell<WriteDelay>,
     /// Transports whose `connection_made` is being called; a run inside it starts them in its stead.
     starting: GuardedCell<Vec<SinkRef>>,
     /// What the last poll has brought and nobody has seen to yet. Here, not on the stack of the run that has polled: a run
@@ -168,6 +170,7 @@ impl Engine {
             garbage: Rc::new(Cell::new(0)),
             sources: GuardedCell::new(Sources::default()),
             unflushed: GuardedCell::new(VecDeque::new()),
+            write_delay: GuardedCell::new(WriteDelay::new()),
             starting: GuardedCell::new(Vec::new()),
             news: GuardedCell::new(News::default()),
             tasks: GuardedCell::new(Slab::new()),

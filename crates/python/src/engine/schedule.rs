@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use ferrio_core::write_delay::WriteDelay;
+use ferrio_reactor::clock;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
@@ -181,15 +183,26 @@ impl Engine {
         std::sync::Arc::clone(self.inbox())
     }
 
-    /// Remembers a transport that has bytes to send at the end of this callback.
+    /// Remembers a transport that has bytes to send at the end of this turn.
     pub fn note_unflushed(&self, sink: SinkRef) {
         self.unflushed.with(|sinks| sinks.push_back(sink));
     }
 
-    /// How many transports are to be flushed now; hot: nearly always none.
+    /// How many transports wait to be flushed; hot: mostly none.
     #[inline]
     pub fn unflushed_len(&self) -> usize {
         self.unflushed.with(|sinks| sinks.len())
+    }
+
+    /// Has the first of them waited long enough? Asked after each callback while there are any.
+    pub fn has_waited_to_flush(&self) -> bool {
+        let now = clock::now_ns();
+        self.write_delay.with(|delay| delay.is_over(now))
+    }
+
+    /// They are flushed now.
+    pub fn end_write_delay(&self) {
+        self.write_delay.with(WriteDelay::end);
     }
 
     /// Takes the next one.

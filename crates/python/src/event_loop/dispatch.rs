@@ -63,7 +63,7 @@ fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
             woken?;
         }
     }
-    flush(py, this)
+    flush_in_time(py, this)
 }
 
 fn wake_watchers(
@@ -74,7 +74,7 @@ fn wake_watchers(
 ) -> PyRes<()> {
     if let (true, Some(reader)) = (event.readable, reader) {
         wake(py, &reader)?;
-        flush(py, this)?;
+        flush_in_time(py, this)?;
     }
     if event.writable {
         // The reader may have removed or replaced the writer.
@@ -121,7 +121,18 @@ pub(super) fn abandon(py: Python<'_>, calls: &[SinkRef]) -> PyRes<()> {
     calls.try_for_each(|call| sock::abandon(py, open::<SockOperation>(call)))
 }
 
-/// Sends what the last callback wrote.
+/// After a callback: what it wrote goes out with what the others of the turn write, so that a peer who sleeps is woken once for
+/// all of it; but not when the first has waited for long.
+#[inline]
+pub(super) fn flush_in_time(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    match this.unflushed_len() {
+        0 => Ok(()),
+        _ if !this.has_waited_to_flush() => Ok(()),
+        count => flush_all(py, this, count),
+    }
+}
+
+/// Sends what waits.
 #[inline]
 pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     match this.unflushed_len() {
@@ -132,6 +143,7 @@ pub(super) fn flush(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
 
 /// Those that have written by now. An error that leaves the loop leaves those behind it for the next flush.
 fn flush_all(py: Python<'_>, this: &Own<Loop>, count: usize) -> PyRes<()> {
+    this.end_write_delay();
     for _ in 0..count {
         let Some(sink) = this.next_unflushed() else {
             break;

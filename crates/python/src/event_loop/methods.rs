@@ -70,7 +70,7 @@ fn running() -> Vec<Method<Loop>> {
         ),
         Method::noargs(
             c"_flush_writes",
-            c"_flush_writes($self, /)\n--\n\nSend now what the current callback has written.",
+            c"_flush_writes($self, /)\n--\n\nSend now what the callbacks of this turn have written.",
             |py, this: &Own<Loop>| dispatch::flush(py, this),
         ),
         Method::noargs(

@@ -50,6 +50,7 @@ fn turns(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
             dispatch::news(py, this)?;
             run_due(py, this, engine)?;
         }
+        dispatch::flush(py, this)?;
         if engine.is_stopping() {
             return Engine::forget_task(py, engine);
         }
@@ -101,7 +102,7 @@ fn run_entry(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entr
             dispatch::sink_call(py, &sink, sink_call)?;
         }
     }
-    dispatch::flush(py, this)
+    dispatch::flush_in_time(py, this)
 }
 
 #[inline]

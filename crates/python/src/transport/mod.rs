@@ -63,7 +63,7 @@ fn finish_starting(engine: &Slot<Engine>, transport: &Own) -> bool {
     engine.is_none_or(|engine| engine.finish_starting(transport))
 }
 
-/// Is there an end of a callback at which bytes can be flushed? Outside of a run they are sent at once.
+/// Is there an end of a turn at which bytes can be flushed? Outside of a run they are sent at once.
 #[inline]
 fn is_running(engine: &Slot<Engine>) -> bool {
     engine.peek(|engine| engine.is_some_and(|engine| engine.thread() != 0))

@@ -16,7 +16,7 @@ use crate::ffi::buffer::Payload;
 use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised};
 use crate::names;
 
-/// Beyond this many bytes a write does not wait for the end of the callback.
+/// Beyond this many bytes a write does not wait for the end of the turn.
 const FLUSH_AT: usize = 64 * 1024;
 /// From this many writes into a lost connection on, the program is warned.
 const WARN_AFTER: u32 = 5;
@@ -85,13 +85,13 @@ impl Outgoing {
         });
     }
 
-    /// Copies a small write behind what waits for the end of the callback, where `invite` stands; false: nothing was done.
+    /// Copies a small write behind what waits for the end of the turn, where `invite` stands; false: nothing was done.
     #[inline]
     pub fn append(&self, bytes: &[u8]) -> bool {
         self.queue.with(|queue| queue.append(bytes))
     }
 
-    /// Is it too much to wait for the end of the callback?
+    /// Is it too much to wait for the end of the turn?
     #[inline]
     pub fn is_much(&self) -> bool {
         let waiting = self.len_bytes();

@@ -56,7 +56,7 @@ pub(super) fn close(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     }
 }
 
-/// `abort()`: at once. The kernel is offered what this callback has written: asyncio has done so in `write`.
+/// `abort()`: at once. The kernel is offered what this turn has written: asyncio has done so in `write`.
 pub(super) fn abort(py: Python<'_>, this: &Own<StreamTransport>, error: Option<Own>) -> PyRes<()> {
     write::flush(py, this)?;
     loss::force(py, this, error)

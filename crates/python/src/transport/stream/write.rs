@@ -16,7 +16,7 @@ use crate::names;
 use crate::transport::outgoing::{Sent, payload};
 use crate::transport::{in_own_context, is_running};
 
-/// `write(data)`. While bytes wait for the end of this callback, a small one is copied behind them: whatever would forbid that,
+/// `write(data)`. While bytes wait for the end of the turn, a small one is copied behind them: whatever would forbid that,
 /// or has to be told, goes through a flush first.
 #[inline]
 pub fn write(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
