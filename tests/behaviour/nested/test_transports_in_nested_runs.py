@@ -251,6 +251,24 @@ def test_what_was_written_before_the_run_has_left_by_then(nestable):
     nestable.run_until_complete(main())
 
 
+def test_what_was_written_has_left_before_another_loop_runs(nestable, ours, loop_factory):
+    other, seen = loop_factory(), []
+
+    async def main():
+        left, right = socket.socketpair()
+        right.setblocking(False)
+        transport, _ = await nestable.create_connection(asyncio.Protocol, sock=left)
+        transport.write(b"question")
+        seen.append(other.run_until_complete(other.sock_recv(right, 100)))
+        transport.close()
+        right.close()
+        await asyncio.sleep(0)
+
+    nestable.run_until_complete(main())
+    other.close()
+    assert seen == [b"question"]
+
+
 @pytest.mark.keeps_fds
 def test_children_inside_nested_runs(nestable):
     async def child(number):

@@ -7,7 +7,7 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::Loop;
+use super::{Loop, dispatch};
 use crate::engine::{Engine, Suspended};
 use crate::ffi::{Own, PyRes, Raised, call, context, current_task, runtime};
 use crate::names;
@@ -66,6 +66,10 @@ impl Enclosing {
 /// The thread's running loop stands still while another run begins, which waits for `awaited`.
 pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> PyRes<Enclosing> {
     let ours = running.cast::<Loop>();
+    if let Some(running) = ours {
+        // The run that begins may be another loop's, and wait for an answer to what this one has written.
+        dispatch::flush(py, running)?;
+    }
     let task = match ours {
         Some(running) => Engine::suspend_task(py, running.base())?,
         None => Suspended {
