@@ -11,7 +11,9 @@ import faulthandler
 import gc
 import logging
 import os
+import pathlib
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -21,6 +23,9 @@ from flavours import FLAVOURS
 
 # No test is judged by how long it takes; this only turns a hang into a traceback and a red run.
 WATCHDOG_SECONDS = int(os.environ.get("FERRIO_WATCHDOG_SECONDS", "180"))
+
+#: Self-signed, with its key, made for these tests.
+CERTIFICATE = pathlib.Path(__file__).parent / "network" / "localhost.pem"
 
 _SCRIPT_HEAD = """\
 import faulthandler
@@ -99,6 +104,20 @@ def ends():
     yield left, right
     left.close()
     right.close()
+
+
+@pytest.fixture
+def server_context():
+    """TLS for a server with the certificate "localhost"."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+@pytest.fixture
+def client_context():
+    """TLS for a client that trusts that server."""
+    return ssl.create_default_context(cafile=CERTIFICATE)
 
 
 @pytest.fixture

@@ -3,25 +3,10 @@
 import asyncio
 import gc
 import os
-import pathlib
 import ssl
 import sys
 
 import pytest
-
-CERTIFICATE = pathlib.Path(__file__).resolve().parents[1] / "behaviour/network/localhost.pem"
-
-
-@pytest.fixture
-def server_context():
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(CERTIFICATE)
-    return context
-
-
-@pytest.fixture
-def client_context():
-    return ssl.create_default_context(cafile=CERTIFICATE)
 
 
 def test_start_tls_keeps_what_was_read_707(run, flavour, server_context, client_context):

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import os
-import pathlib
 import socket
 import ssl
 import threading
@@ -11,34 +10,11 @@ import time
 
 import pytest
 
-CERTIFICATE = pathlib.Path(__file__).parents[1] / "behaviour" / "network" / "localhost.pem"
-
 
 @pytest.fixture
 def beyond_asyncio(flavour):
     if flavour.name == "asyncio":
         pytest.skip("a difference: docs/differences.md, for programs that come from uvloop")
-
-
-@pytest.fixture
-def server_context():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    return context
-
-
-@pytest.fixture
-def client_context():
-    return ssl.create_default_context(cafile=CERTIFICATE)
-
-
-@pytest.fixture
-def sockets():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        yield ours, theirs
 
 
 class Lasting(asyncio.Protocol):
@@ -109,9 +85,9 @@ def test_a_pipe_for_writing_cannot_pause_reading(run):
 
 
 @pytest.mark.parametrize("into", [False, True], ids=["recv", "recv_into"])
-def test_a_socket_closes_when_the_call_that_waits_is_over(run, beyond_asyncio, sockets, into):
+def test_a_socket_closes_when_the_call_that_waits_is_over(run, beyond_asyncio, ends, into):
     """The call never ended. asyncio's does not either."""
-    ours, theirs = sockets
+    ours, theirs = ends
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -128,8 +104,8 @@ def test_a_socket_closes_when_the_call_that_waits_is_over(run, beyond_asyncio, s
     run(main())
 
 
-def test_a_cancelled_call_lets_its_socket_close(run, sockets):
-    ours, theirs = sockets
+def test_a_cancelled_call_lets_its_socket_close(run, ends):
+    ours, theirs = ends
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -145,9 +121,9 @@ def test_a_cancelled_call_lets_its_socket_close(run, sockets):
     run(main())
 
 
-def test_two_calls_and_an_open_socket(run, sockets):
+def test_two_calls_and_an_open_socket(run, ends):
     """What holds it open is counted: it stays open for the program, and closes at once when no call waits."""
-    ours, theirs = sockets
+    ours, theirs = ends
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -164,8 +140,8 @@ def test_two_calls_and_an_open_socket(run, sockets):
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
-def test_a_closed_loop_lets_go_of_sockets(loop, beyond_asyncio, sockets, log):
-    ours, _ = sockets
+def test_a_closed_loop_lets_go_of_sockets(loop, beyond_asyncio, ends, log):
+    ours, _ = ends
 
     async def main():
         task = asyncio.create_task(asyncio.get_running_loop().sock_recv(ours, 10))
@@ -180,9 +156,9 @@ def test_a_closed_loop_lets_go_of_sockets(loop, beyond_asyncio, sockets, log):
     assert not task.done()
 
 
-def test_pause_writing_runs_in_the_connections_context(run, beyond_asyncio, sockets):
+def test_pause_writing_runs_in_the_connections_context(run, beyond_asyncio, ends):
     """It ran in the context of whoever wrote, as in asyncio."""
-    ours, theirs = sockets
+    ours, theirs = ends
     variable = contextvars.ContextVar("variable")
 
     class Protocol(Lasting):
@@ -207,9 +183,9 @@ def test_pause_writing_runs_in_the_connections_context(run, beyond_asyncio, sock
     run(main())
 
 
-def test_pause_writing_out_of_the_connections_own_callback(run, sockets):
+def test_pause_writing_out_of_the_connections_own_callback(run, ends):
     """Its context is entered already then, and what the callback has set is seen."""
-    ours, theirs = sockets
+    ours, theirs = ends
     variable = contextvars.ContextVar("variable")
 
     class Protocol(Lasting):

@@ -2,15 +2,11 @@
 
 import asyncio
 import os
-import pathlib
 import signal
 import socket
-import ssl
 import sys
 
 import pytest
-
-CERTIFICATE = pathlib.Path(__file__).parents[1] / "network" / "localhost.pem"
 
 
 class Asking(asyncio.Protocol):
@@ -59,19 +55,15 @@ async def echoes(reader, writer):
     writer.close()
 
 
-def contexts(encrypted):
-    if not encrypted:
-        return None, None
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(CERTIFICATE)
-    client = ssl.create_default_context(cafile=CERTIFICATE)
-    client.check_hostname = False
-    return server, client
+@pytest.fixture(params=[False, True], ids=["plain", "tls"])
+def contexts(request, server_context, client_context):
+    """`ssl=` of a server and of its client."""
+    client_context.check_hostname = False
+    return (server_context, client_context) if request.param else (None, None)
 
 
-@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
-def test_every_callback_of_a_protocol_may_run_the_loop(nestable, ours, encrypted):
-    theirs, mine = contexts(encrypted)
+def test_every_callback_of_a_protocol_may_run_the_loop(nestable, ours, contexts):
+    theirs, mine = contexts
 
     async def main():
         server = await asyncio.start_server(echoes, "127.0.0.1", 0, ssl=theirs)
@@ -205,9 +197,8 @@ def test_signal_handlers_that_run_the_loop(nestable):
     assert seen == ["the loop's", "Python's"]
 
 
-@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
-def test_streams_inside_nested_runs(nestable, encrypted):
-    theirs, mine = contexts(encrypted)
+def test_streams_inside_nested_runs(nestable, contexts):
+    theirs, mine = contexts
 
     async def fetch(address):
         reader, writer = await asyncio.open_connection(*address, ssl=mine)

@@ -2,17 +2,11 @@
 
 import asyncio
 import contextlib
-import pathlib
 import random
 import socket
-import ssl
 import sys
 
 import pytest
-
-#: Self-signed, with its key, made for these tests.
-CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
-
 
 class _Notes:
     """What a protocol was told, in order, and futures to wait for it."""
@@ -278,15 +272,3 @@ def part(request, small):
     """`(offset, count, content)`: a range of `small` as `sendfile` takes it, and what is in it."""
     offset, count = request.param
     return offset, count, small[offset:][:count]
-
-
-@pytest.fixture
-def server_context():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    return context
-
-
-@pytest.fixture
-def client_context():
-    return ssl.create_default_context(cafile=CERTIFICATE)

@@ -3,13 +3,10 @@ context (gh-140947: a request's variables were seen by the next one)."""
 
 import asyncio
 import contextvars
-import pathlib
-import ssl
 import sys
 
 import pytest
 
-CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
 who = contextvars.ContextVar("who", default="nobody")
 
 
@@ -47,14 +44,10 @@ class Notes(asyncio.Protocol):
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_of_a_server(flavour, run, tls):
+def test_of_a_server(flavour, run, server_context, client_context, tls):
     if flavour.name == "asyncio" and sys.version_info < (3, 15):
         pytest.skip("leaks until 3.15")
-    server_side = client_side = None
-    if tls:
-        server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server_side.load_cert_chain(CERTIFICATE)
-        client_side = ssl.create_default_context(cafile=CERTIFICATE)
+    server_side, client_side = (server_context, client_context) if tls else (None, None)
     notes = []
 
     async def as_somebody(function, *args):

@@ -4,15 +4,12 @@ notices; what is left when somebody gives up in the middle."""
 import asyncio
 import io
 import os
-import pathlib
-import ssl
 import sys
 
 import pytest
 from turns import settle
 
 SIZE = 20_000_000
-CERTIFICATE = pathlib.Path(__file__).with_name("localhost.pem")
 
 
 def same(got, expected):
@@ -331,7 +328,7 @@ def test_transports_that_cannot(run, file_of, small):
 
 
 @pytest.fixture
-def tls_pair(recorder):
+def tls_pair(recorder, server_context, client_context):
     """As `tcp_pair`, over TLS; the protocols are closed by the test."""
 
     async def tls_pair():
@@ -343,13 +340,10 @@ def tls_pair(recorder):
             accepted.set_result(protocol)
             return protocol
 
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE)
-        server = await loop.create_server(factory, "127.0.0.1", 0, ssl=context)
+        server = await loop.create_server(factory, "127.0.0.1", 0, ssl=server_context)
         port = server.sockets[0].getsockname()[1]
-        client = ssl.create_default_context(cafile=CERTIFICATE)
         _, left = await loop.create_connection(
-            recorder, "127.0.0.1", port, ssl=client, server_hostname="localhost"
+            recorder, "127.0.0.1", port, ssl=client_context, server_hostname="localhost"
         )
         right = await accepted
         await right.has("made")

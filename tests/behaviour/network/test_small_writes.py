@@ -6,6 +6,7 @@ import random
 import socket
 
 import pytest
+from turns import arrived
 
 PIECES = [bytes([65 + number % 26]) * (number % 40) for number in range(60)]
 
@@ -20,14 +21,6 @@ async def connected(recorder):
         yield transport, protocol, theirs
         transport.abort()
         await protocol.has("lost")
-
-
-def received(theirs):
-    data = b""
-    with contextlib.suppress(BlockingIOError):
-        while more := theirs.recv(1_000_000):
-            data += more
-    return data
 
 
 def write_all(transport, pieces=PIECES):
@@ -66,7 +59,7 @@ def test_what_was_written_before_the_end_arrives(run, recorder, ending):
             else:
                 write_all(transport)
                 await protocol.has("lost")
-            assert received(theirs) == written
+            assert arrived(theirs) == written
 
     run(main())
 
@@ -93,7 +86,7 @@ def test_what_is_not_bytes_between_small_pieces(run, recorder):
                 transport.write("text")
             written += write_all(transport)
             assert transport.get_write_buffer_size() == 0
-            assert received(theirs) == written
+            assert arrived(theirs) == written
 
     run(main())
 
@@ -112,7 +105,7 @@ def test_subclasses_of_bytes(run, recorder):
             transport.write(memoryview(Odd(b"whole")))
             written += b"whole" + write_all(transport)
             assert transport.get_write_buffer_size() == 0
-            assert received(theirs) == written
+            assert arrived(theirs) == written
 
     run(main())
 
@@ -151,7 +144,7 @@ def test_the_mark_is_lowered_between_small_pieces(run, recorder):
             # The kernel has taken everything.
             assert protocol.names == ["made"]
             assert transport.get_write_buffer_size() == 0
-            assert received(theirs) == written
+            assert arrived(theirs) == written
 
     run(main())
 
@@ -163,8 +156,8 @@ def test_two_transports_in_turns(run, recorder):
                 one.write(piece)
                 two.write(piece + b"!")
             assert one.get_write_buffer_size() == two.get_write_buffer_size() == 0
-            assert received(from_one) == b"".join(PIECES)
-            assert received(from_two) == b"!".join([*PIECES, b""])
+            assert arrived(from_one) == b"".join(PIECES)
+            assert arrived(from_two) == b"!".join([*PIECES, b""])
 
     run(main())
 
@@ -184,7 +177,7 @@ def test_nothing_waits_for_a_loop_that_has_been_left(loop, recorder):
     with pytest.raises(SystemExit):
         loop.run_forever()
     written += write_all(transport)
-    assert received(theirs) == written
+    assert arrived(theirs) == written
     transport.abort()
     loop.run_until_complete(protocol.has("lost"))
     theirs.close()

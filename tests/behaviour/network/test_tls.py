@@ -1,10 +1,10 @@
-"""TLS over streams: every byte, both handshake failures, the upgrade of a plain connection.
-"""
+"""TLS over streams: every byte, both handshake failures, the upgrade of a plain connection."""
 
 import asyncio
 import ssl
 
 import pytest
+
 
 async def echo(reader, writer):
     while data := await reader.read(100_000):

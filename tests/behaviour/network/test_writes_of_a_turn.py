@@ -1,11 +1,11 @@
 """When what a callback has written is seen by the peer, beside the other callbacks of its turn."""
 
 import asyncio
-import contextlib
 import socket
 import time
 
 import pytest
+from turns import arrived
 
 
 @pytest.fixture
@@ -32,12 +32,6 @@ def two_connections(loop, recorder):
         theirs.close()
 
 
-def received(theirs):
-    with contextlib.suppress(BlockingIOError):
-        return theirs.recv(100)
-    return b""
-
-
 def in_one_turn(loop, *callbacks):
     """Call them in one turn, and stop in the next."""
     for callback in callbacks:
@@ -51,7 +45,7 @@ def test_it_has_left_when_the_next_turn_begins(loop, two_connections):
     seen = []
 
     def look():
-        seen.extend([received(from_one), received(from_two)])
+        seen.extend([arrived(from_one), arrived(from_two)])
 
     in_one_turn(
         loop, lambda: one.write(b"1"), lambda: loop.call_soon(look), lambda: two.write(b"2"), lambda: one.write(b"3")
@@ -67,7 +61,7 @@ def test_it_does_not_wait_for_a_long_turn_to_end(loop, two_connections):
         time.sleep(0.001)
 
     def look():
-        seen.append((received(from_one), received(from_two)))
+        seen.append((arrived(from_one), arrived(from_two)))
 
     in_one_turn(loop, lambda: one.write(b"1"), work, look, lambda: two.write(b"2"), work, look)
     assert seen == [(b"1", b""), (b"", b"2")]
@@ -81,12 +75,12 @@ def test_tasks_of_a_long_turn(loop, two_connections):
         time.sleep(0.001)
 
     async def look():
-        seen.append([received(theirs) for _, theirs in two_connections])
+        seen.append([arrived(theirs) for _, theirs in two_connections])
 
     async def main():
         (one, _), (two, _) = two_connections
         await asyncio.gather(write(one, b"1"), write(two, b"2"), look())
-        seen.append([received(theirs) for _, theirs in two_connections])
+        seen.append([arrived(theirs) for _, theirs in two_connections])
 
     loop.run_until_complete(main())
     first, last = seen
@@ -94,7 +88,7 @@ def test_tasks_of_a_long_turn(loop, two_connections):
     assert [a + b for a, b in zip(first, last, strict=True)] == [b"1", b"2"]
 
 
-def test_what_data_received_writes_leaves_when_the_turn_ends(run, pair, recorder):
+def test_what_data_received_writes_arrives(run, pair, recorder):
     class Echo(recorder):
         def data_received(self, data):
             super().data_received(data)
@@ -109,6 +103,28 @@ def test_what_data_received_writes_leaves_when_the_turn_ends(run, pair, recorder
             assert await left.received(14) == b"there and back"
             assert looked
 
+    run(main())
+
+
+def test_what_data_received_writes_has_left_when_the_next_turn_begins(run, ends, recorder):
+    ours, theirs = ends
+
+    class Echo(recorder):
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.write(data)
+            asyncio.get_running_loop().call_soon(lambda: seen.set_result(arrived(theirs)))
+
+    async def main():
+        nonlocal seen
+        seen = asyncio.get_running_loop().create_future()
+        transport, protocol = await asyncio.get_running_loop().create_connection(Echo, sock=ours)
+        theirs.send(b"there and back")
+        assert await seen == b"there and back"
+        transport.close()
+        await protocol.has("lost")
+
+    seen = None
     run(main())
 
 
@@ -127,14 +143,14 @@ def test_the_end_of_a_run_in_the_same_turn(loop, two_connections, ending):
         loop.call_soon(interrupt)
         with pytest.raises(KeyboardInterrupt):
             loop.run_forever()
-    assert received(from_one) == b"last words"
+    assert arrived(from_one) == b"last words"
 
 
 @pytest.mark.parametrize("ending", ["close", "abort", "write_eof"])
 def test_the_end_of_the_connection_in_the_same_turn(loop, two_connections, ending):
     (one, from_one), _ = two_connections
     in_one_turn(loop, lambda: one.write(b"last words"), lambda: getattr(one, ending)())
-    assert received(from_one) == b"last words"
+    assert arrived(from_one) == b"last words"
 
 
 def test_asking_in_the_same_turn_whether_it_has_left(loop, two_connections):
@@ -142,4 +158,4 @@ def test_asking_in_the_same_turn_whether_it_has_left(loop, two_connections):
     sizes = []
     in_one_turn(loop, lambda: one.write(b"all"), lambda: sizes.append(one.get_write_buffer_size()))
     assert sizes == [0]
-    assert received(from_one) == b"all"
+    assert arrived(from_one) == b"all"

@@ -7,14 +7,9 @@ import functools
 import itertools
 import random
 import re
-import ssl
-import sys
-from pathlib import Path
 
 import pytest
 import stream_pairs
-
-CERTIFICATE = Path(__file__).resolve().parents[1] / "network" / "localhost.pem"
 
 
 @pytest.fixture(params=["tcp", "unix"])
@@ -231,14 +226,7 @@ def test_a_callback_that_raises(run, lib, reported):
     assert reported.messages == ["Unhandled exception in client_connected_cb"]
 
 
-def _contexts():
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(CERTIFICATE)
-    return server, ssl.create_default_context(cafile=CERTIFICATE)
-
-
-def test_tls(run, lib):
-    server_context, client_context = _contexts()
+def test_tls(run, lib, server_context, client_context):
     data = random.Random(3).randbytes(1_000_000)
 
     async def main():
@@ -265,9 +253,8 @@ def test_tls(run, lib):
     run(main())
 
 
-def test_tls_in_the_middle(run, lib):
+def test_tls_in_the_middle(run, lib, server_context, client_context):
     """The same reader and writer go on, encrypted."""
-    server_context, client_context = _contexts()
 
     async def main():
         finished = asyncio.Event()
@@ -301,11 +288,10 @@ def test_tls_in_the_middle(run, lib):
 
 
 @pytest.mark.parametrize("looked_at", [False, True])
-def test_a_handshake_that_came_early(flavour, lib, run, looked_at):
+def test_a_handshake_that_came_early(flavour, lib, run, looked_at, server_context, client_context):
     """The client begins before the server has got to `start_tls`: its reader has those bytes."""
     if flavour.name != "ferrio":
         pytest.skip("stock mends it in later releases of 3.13 and 3.14: gh-142352")
-    server_context, client_context = _contexts()
 
     async def main():
         finished = asyncio.Event()

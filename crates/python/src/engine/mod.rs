@@ -63,7 +63,7 @@ pub struct Engine {
     garbage: Rc<Cell<usize>>,
     /// Registered descriptors.
     sources: GuardedCell<Sources>,
-    /// Transports with bytes written during the current callback; flushed right after it.
+    /// Transports with bytes written during this turn, which wait for its end; and how long they have.
     unflushed: GuardedCell<VecDeque<SinkRef>>,
     write_delay: GuardedCell<WriteDelay>,
     /// Transports whose `connection_made` is being called; a run inside it starts them in its stead.

@@ -27,7 +27,7 @@ impl Engine {
     /// The loop's clock in seconds: CLOCK_MONOTONIC, as `time.monotonic()`.
     #[inline]
     pub fn seconds() -> f64 {
-        ferrio_reactor::clock::now_ns() as f64 / 1e9
+        clock::now_ns() as f64 / 1e9
     }
 
     /// Appends to the ready queue. Errors: `RuntimeError` where the loop is closed, or in debug mode on the wrong thread.
