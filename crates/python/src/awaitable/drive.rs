@@ -11,22 +11,41 @@ use crate::ffi::{Own, PyRes, Raised, Resume, exception};
 use crate::future::{self, Future};
 
 /// `send(value)`, `next()` and every step of a task.
+///
+/// What most of them do is inlined here: to start, to wait for a turn or a future of ours, to return.
 #[inline]
 pub(super) fn send<S: Awaitable>(
     py: Python<'_>,
     this: &Own<Coroutine<S>>,
     value: &Own,
 ) -> PyRes<Resume> {
-    match this.state.get() {
-        State::Created if value.is_none() => {
+    let next = match (this.state.get(), this.waits.get()) {
+        (State::Created, _) if value.is_none() => {
             this.state.set(State::Running);
-            go_on(py, this, S::start(py, this))
+            S::start(py, this)
         }
-        State::Suspended => {
+        (State::Suspended, Waits::Nothing) => {
             this.state.set(State::Running);
-            woken(py, this, value)
+            S::resume(py, this, Ok(value.clone()))
         }
-        _ => Err(refuse(py, this)),
+        (State::Suspended, Waits::Future) => {
+            this.state.set(State::Running);
+            match this.waits_for.take() {
+                Some(object) => look(py, this, object),
+                None => S::resume(py, this, Ok(Own::none(py))),
+            }
+        }
+        (State::Suspended, Waits::Iterator) => {
+            this.state.set(State::Running);
+            return drive(py, this, value);
+        }
+        _ => return Err(refuse(py, this)),
+    };
+    match next {
+        Ok(Next::Return(value)) => Ok(done(this, value)),
+        Ok(Next::Yield) => Ok(yielded(py, this)),
+        Ok(Next::Await(object)) if is_pending(&object) => Ok(wait(py, this, object)),
+        next => go_on(py, this, next),
     }
 }
 
@@ -41,25 +60,44 @@ fn refuse<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>) -> Raised {
     }
 }
 
-/// The task is back: what came of what we waited for?
+/// What we drive ourselves is sent the value.
+fn drive<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, value: &Own) -> PyRes<Resume> {
+    let Some(iterator) = this.waits_for.get() else {
+        return go_on(py, this, S::resume(py, this, Ok(Own::none(py))));
+    };
+    let step = coroutine::send_value(py, &iterator, value);
+    stepped(py, this, iterator, step)
+}
+
 #[inline]
-fn woken<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, value: &Own) -> PyRes<Resume> {
-    match this.waits.get() {
-        Waits::Nothing => go_on(py, this, S::resume(py, this, Ok(value.clone()))),
-        Waits::Future => match this.waits_for.take() {
-            Some(object) => {
-                let next = look(py, this, object);
-                go_on(py, this, next)
-            }
-            None => go_on(py, this, S::resume(py, this, Ok(Own::none(py)))),
-        },
-        Waits::Iterator => {
-            let Some(iterator) = this.waits_for.get() else {
-                return go_on(py, this, S::resume(py, this, Ok(Own::none(py))));
-            };
-            let step = coroutine::send_value(py, &iterator, value);
-            stepped(py, this, iterator, step)
+fn done<S: Awaitable>(this: &Coroutine<S>, value: Option<Own>) -> Resume {
+    finish(this);
+    Resume::Return(value.filter(|value| !value.is_none()))
+}
+
+#[inline]
+fn yielded<S>(py: Python<'_>, this: &Coroutine<S>) -> Resume {
+    this.waits.set(Waits::Nothing);
+    this.state.set(State::Suspended);
+    Resume::Yield(Own::none(py))
+}
+
+/// Waits for a pending future of ours.
+#[inline]
+fn wait<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, object: Own) -> Resume {
+    suspend(py, this, Waits::Future, object.clone());
+    Resume::Yield(object)
+}
+
+/// Is it a future of ours that has to be waited for? Then it is marked so.
+#[inline]
+fn is_pending(object: &Own) -> bool {
+    match native_future(object) {
+        Some(future) if !future.is_done() => {
+            future.mark_blocking();
+            true
         }
+        _ => false,
     }
 }
 
@@ -84,7 +122,7 @@ fn look<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, object: Own) -> 
 }
 
 /// Acts on what comes next until it is something for the task.
-#[inline]
+#[inline(never)]
 fn go_on<S: Awaitable>(
     py: Python<'_>,
     this: &Own<Coroutine<S>>,
@@ -92,26 +130,16 @@ fn go_on<S: Awaitable>(
 ) -> PyRes<Resume> {
     loop {
         let object = match next {
-            Ok(Next::Return(value)) => {
-                finish(this);
-                return Ok(Resume::Return(value.filter(|value| !value.is_none())));
-            }
-            Ok(Next::Yield) => {
-                suspend(this, Waits::Nothing, None);
-                return Ok(Resume::Yield(Own::none(py)));
-            }
+            Ok(Next::Return(value)) => return Ok(done(this, value)),
+            Ok(Next::Yield) => return Ok(yielded(py, this)),
+            Ok(Next::Await(object)) if is_pending(&object) => return Ok(wait(py, this, object)),
             Ok(Next::Await(object)) => object,
             Err(error) => {
                 finish(this);
                 return Err(not_stop_iteration(py, error));
             }
         };
-        if let Some(future) = native_future(&object) {
-            if !future.is_done() {
-                future.mark_blocking();
-                suspend(this, Waits::Future, Some(object.clone()));
-                return Ok(Resume::Yield(object));
-            }
+        if native_future(&object).is_some() {
             next = look(py, this, object);
             continue;
         }
@@ -142,7 +170,7 @@ fn after<S: Awaitable>(
 ) -> Result<Outcome, Own> {
     match step {
         Step::Yielded(object) => {
-            suspend(this, Waits::Iterator, Some(iterator));
+            suspend(py, this, Waits::Iterator, iterator);
             Err(object)
         }
         Step::Returned(value) => Ok(Ok(value)),
@@ -166,10 +194,13 @@ fn stepped<S: Awaitable>(
 }
 
 #[inline]
-fn suspend<S>(this: &Coroutine<S>, waits: Waits, object: Option<Own>) {
+fn suspend<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, waits: Waits, object: Own) {
+    if S::FOLLOWED_LATE {
+        this.follow(py);
+    }
     this.waits.set(waits);
     this.state.set(State::Suspended);
-    this.waits_for.set(object);
+    this.waits_for.set(Some(object));
 }
 
 #[inline]

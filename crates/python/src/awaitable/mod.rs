@@ -66,8 +66,17 @@ pub trait Awaitable: Sized + 'static {
     /// A pool for the memory of dead ones, where they come and go by the million.
     const RECYCLED: Option<Recycled> = None;
 
+    /// May one wait for nothing that the collector has to know? See `refers_to_something`.
+    const FOLLOWED_LATE: bool = false;
+
     /// Where the type object is kept.
     fn slot() -> &'static TypeSlot;
+
+    /// Can what a new one refers to be part of a cycle? Of a kind that is followed late: if not, the collector is told of it when it
+    /// waits for an object.
+    fn refers_to_something(&self) -> bool {
+        true
+    }
 
     /// That of this one, where one kind stands for several methods.
     fn qualname(&self) -> &'static str {
@@ -204,6 +213,10 @@ impl<S: Awaitable> Class for Coroutine<S> {
         self.states.traverse(visit);
     }
 
+    fn is_followed_at_once(&self) -> bool {
+        !S::FOLLOWED_LATE || self.states.refers_to_something()
+    }
+
     fn clear(&self, _py: Python<'_>) {
         self.waits_for.set(None);
         self.origin.set(None);
@@ -224,7 +237,7 @@ impl<S: Awaitable> Class for Coroutine<S> {
         }
     }
 
-    fn before_dealloc(&self) {
-        release_stop_iteration();
+    fn before_dealloc(&self, py: Python<'_>) {
+        release_stop_iteration(py);
     }
 }

@@ -147,7 +147,7 @@ impl Class for Engine {
         self.drop_everything();
     }
 
-    fn before_dealloc(&self) {
+    fn before_dealloc(&self, _py: Python<'_>) {
         // A thread of the pool may hold the inbox longer than anybody else; it must find no Python object to drop.
         drop(self.inbox.close());
     }

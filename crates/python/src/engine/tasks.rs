@@ -61,7 +61,7 @@ pub struct Suspended {
 
 impl Engine {
     /// A step of `task` begins.
-    #[inline]
+    #[inline(always)]
     pub fn note_task(py: Python<'_>, this: &Own<Self>, task: &Own) -> PyRes<()> {
         let before = this.task_noted.take();
         if this.shows_tasks_late.get() {

@@ -118,8 +118,8 @@ impl Class for Loop {
         this.shut();
     }
 
-    fn before_dealloc(&self) {
-        self.engine.before_dealloc();
+    fn before_dealloc(&self, py: Python<'_>) {
+        self.engine.before_dealloc(py);
     }
 }
 

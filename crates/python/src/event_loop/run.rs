@@ -120,9 +120,9 @@ fn enter_fresh(
     Engine::choose_when_to_show_tasks(this.base());
     set_running_loop(py, Some(this.as_any()))?;
     this.set_thread(runtime::thread_ident());
-    recycle::open(py);
-    snapshot::open(py);
     signals::begin(py, this)?;
+    recycle::begin_run(py);
+    snapshot::open(py);
     Ok(Rest::Fresh {
         suspended,
         enclosing,
@@ -136,6 +136,7 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
             suspended,
             enclosing,
         } => {
+            recycle::end_run(py);
             this.set_stopping(false);
             this.set_thread(0);
             signals::end(py, this);

@@ -91,8 +91,8 @@ fn run_or_watch(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: E
 #[inline]
 fn run_entry(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entry) -> PyRes<()> {
     match entry {
-        Entry::Step(task) => task::step(py, open(&task))?,
-        Entry::Wake(task) => task::wake(py, open(&task))?,
+        Entry::Step(task) => task::step(py, engine, open(&task))?,
+        Entry::Wake(task) => task::wake(py, engine, open(&task))?,
         Entry::Call(handle) => {
             Engine::forget_task(py, engine)?;
             run_handle(py, &handle)?;

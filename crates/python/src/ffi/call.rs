@@ -7,7 +7,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::own::{Any, Name};
-use super::{Own, PyRes};
+use super::{Immortal, Own, PyRes};
 
 /// `PyObject_Vectorcall` without a look at the thread's state.
 ///
@@ -201,6 +201,15 @@ pub fn number(object: &Own) -> Option<f64> {
         }
         Some(number)
     }
+}
+
+/// Is it exactly the `int` 0? No other number that equals it.
+#[inline]
+pub fn is_zero(py: Python<'_>, object: &Own) -> bool {
+    static ZERO: Immortal = Immortal::empty();
+    // CPython has one object for each small int.
+    ZERO.get_or_init(py, || Own::int(py, 0))
+        .is_ok_and(|zero| zero.is(object))
 }
 
 /// The value of an exact `int` that fits.

@@ -104,6 +104,12 @@ pub trait Class: Sized + 'static {
     /// Shows every owned reference.
     fn traverse(&self, _visit: &mut Visit) {}
 
+    /// Must the collector follow a new object around this? If not, `Own::follow` comes before it refers to anything that can be
+    /// part of a cycle.
+    fn is_followed_at_once(&self) -> bool {
+        true
+    }
+
     /// Drops the references that can be part of a cycle.
     fn clear(&self, _py: Python<'_>) {}
 
@@ -116,7 +122,7 @@ pub trait Class: Sized + 'static {
     fn finalize(_py: Python<'_>, _this: &Own<Self>) {}
 
     /// Takes back every `Unowned` note of this object.
-    fn before_dealloc(&self) {}
+    fn before_dealloc(&self, _py: Python<'_>) {}
 }
 
 /// The type object of a class, made when the module is imported.
@@ -248,15 +254,16 @@ impl<T: Class> Object<T> {
         unsafe {
             let class = T::slot().raw();
             debug_assert!(!class.is_null(), "type used before it was made");
-            let object = match T::RECYCLED.and_then(recycle::take) {
+            let object = match T::RECYCLED.and_then(|kind| recycle::take(kind)) {
                 Some(memory) => ffi::PyObject_Init(memory.as_ptr(), class).cast::<Self>(),
                 None if T::GC => ffi::PyObject_GC_New::<Self>(class),
                 None => ffi::PyObject_New::<Self>(class),
             };
             if !object.is_null() {
                 std::ptr::addr_of_mut!((*object).head).write(T::Head::default());
+                let is_followed = T::GC && data.is_followed_at_once();
                 std::ptr::addr_of_mut!((*object).data).write(data);
-                if T::GC {
+                if is_followed {
                     ffi::PyObject_GC_Track(object.cast());
                 }
             }
@@ -338,7 +345,7 @@ impl<T: Class> Object<T> {
                 ffi::PyObject_GC_UnTrack(object.cast());
             }
             let class = ffi::Py_TYPE(object);
-            Self::data(object).before_dealloc();
+            Self::data(object).before_dealloc(Python::assume_attached());
             if let Some(offset) = T::Head::WEAKREFS {
                 if !(*Self::head_field(object, offset)).is_null() {
                     ffi::PyObject_ClearWeakRefs(object);

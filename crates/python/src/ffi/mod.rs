@@ -31,6 +31,7 @@ mod raised;
 pub mod recycle;
 mod running_loop;
 pub mod runtime;
+mod shared;
 mod slot;
 mod slots;
 pub mod snapshot;

@@ -295,6 +295,17 @@ impl<T: Class> Own<T> {
         unsafe { Self::from_owned_ptr(py, Object::<T>::alloc(data)) }
     }
 
+    /// Has the collector follow it from now on, if it did not (`Class::is_followed_at_once`).
+    #[inline]
+    pub fn follow(&self, _py: Python<'_>) {
+        // SAFETY: an object that is fully written.
+        unsafe {
+            if T::GC && ffi::PyObject_GC_IsTracked(self.as_ptr()) == 0 {
+                ffi::PyObject_GC_Track(self.as_ptr().cast());
+            }
+        }
+    }
+
     /// `class(…)`, for a class that Python has made of `T`, around `data`; none where the class makes its objects in a way of its own.
     pub fn alloc_derived(
         py: Python<'_>,

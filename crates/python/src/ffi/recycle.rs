@@ -1,8 +1,8 @@
 //! Memory of dead objects, kept for the next ones of the same class: futures, tasks and handles come and go by the million, and
 //! the allocator and the collector's book-keeping cost more than the rest of their making (18 ns against 7).
 //!
-//! One set of pools for each thread, open from the first run of a loop there until a loop is closed there: a thread that never
-//! runs one keeps nothing, and one that has closed its loop has given everything back before it ends.
+//! The pools are open from the first run of a loop until one is closed while none runs: a program that never runs one keeps
+//! nothing, and one that has closed its loops has given everything back.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+
+use super::shared::Shared;
 
 /// Objects kept for each class: as many as a server has connections that come and go together.
 pub(super) const MOST: usize = 1024;
@@ -36,18 +38,21 @@ struct Pool {
 
 struct Pools {
     open: Cell<bool>,
+    /// How many loops run now.
+    runs: Cell<usize>,
     pools: [Pool; KINDS],
 }
 
-thread_local! {
-    // No destructor: a thread that ends is not attached any more and could not free anything.
-    static POOLS: Pools = const {
-        Pools {
-            open: Cell::new(false),
-            pools: [const { Pool { first: Cell::new(std::ptr::null_mut()), length: Cell::new(0) } }; KINDS],
+static POOLS: Shared<Pools> = Shared::new(Pools {
+    open: Cell::new(false),
+    runs: Cell::new(0),
+    pools: [const {
+        Pool {
+            first: Cell::new(std::ptr::null_mut()),
+            length: Cell::new(0),
         }
-    };
-}
+    }; KINDS],
+});
 
 /// What stands in each pool: the size of its objects, and in the lowest bit whether the collector follows them.
 static LAYOUTS: [AtomicUsize; KINDS] = [const { AtomicUsize::new(0) }; KINDS];
@@ -68,62 +73,85 @@ pub(super) fn reserve(kind: Recycled, size: usize, collected: bool) {
 }
 
 /// Memory for a new object, still with the header of the dead one.
+///
+/// # Safety
+/// Attached.
 #[inline]
-pub(super) fn take(kind: Recycled) -> Option<NonNull<ffi::PyObject>> {
-    POOLS.with(|pools| {
-        let pool = &pools.pools[usize::from(kind.0)];
+pub(super) unsafe fn take(kind: Recycled) -> Option<NonNull<ffi::PyObject>> {
+    // SAFETY: attached; what stands in the chain is dead memory of ours, linked by `give`.
+    unsafe {
+        let pool = &POOLS.get().pools[usize::from(kind.0)];
         let object = NonNull::new(pool.first.get())?;
-        // SAFETY: what stands in the chain is dead memory of ours, linked by `give`.
-        pool.first.set(unsafe { *link(object.as_ptr()) });
+        pool.first.set(*link(object.as_ptr()));
         pool.length.set(pool.length.get() - 1);
         Some(object)
-    })
+    }
 }
 
 /// Keeps a dead object's memory; false where there is no room.
 ///
 /// # Safety
-/// The object is of exactly the class that has reserved `kind`, untracked, its data dropped, and nobody refers to it.
+/// Attached. The object is of exactly the class that has reserved `kind`, untracked, its data dropped, and nobody refers to it.
 #[inline]
 pub(super) unsafe fn give(kind: Recycled, object: *mut ffi::PyObject) -> bool {
-    POOLS.with(|pools| {
+    // SAFETY: the caller's promise: the memory is ours now.
+    unsafe {
+        let pools = POOLS.get();
         let pool = &pools.pools[usize::from(kind.0)];
         if !pools.open.get() || pool.length.get() >= MOST {
             return false;
         }
-        // SAFETY: the caller's promise: the memory is ours now.
-        unsafe { *link(object) = pool.first.get() };
+        *link(object) = pool.first.get();
         pool.first.set(object);
         pool.length.set(pool.length.get() + 1);
         true
-    })
+    }
 }
 
-/// This thread runs a loop: keep memory from now on.
-pub fn open(_py: Python<'_>) {
-    POOLS.with(|pools| pools.open.set(cfg!(not(Py_GIL_DISABLED))));
+/// A loop runs: keep memory from now on.
+pub fn begin_run(_py: Python<'_>) {
+    // SAFETY: attached.
+    let pools = unsafe { POOLS.get() };
+    pools.runs.set(pools.runs.get() + 1);
+    pools.open.set(cfg!(not(Py_GIL_DISABLED)));
 }
 
-/// This thread has closed a loop: give the memory back. A loop that runs on opens the pools again with its next run.
-pub fn close(_py: Python<'_>) {
-    POOLS.with(|pools| {
-        pools.open.set(false);
-        for (pool, layout) in pools.pools.iter().zip(&LAYOUTS) {
-            let collected = layout.load(Ordering::Relaxed) & 1 == 1;
-            pool.length.set(0);
-            let mut next = pool.first.replace(std::ptr::null_mut());
-            while !next.is_null() {
-                let object = next;
-                // SAFETY: dead memory of ours, made by PyObject_GC_New or PyObject_New as the layout says; attached.
-                unsafe {
-                    next = *link(object);
-                    if collected {
-                        ffi::PyObject_GC_Del(object.cast());
-                    } else {
-                        ffi::PyObject_Free(object.cast());
-                    }
+/// It runs no more.
+pub fn end_run(_py: Python<'_>) {
+    // SAFETY: attached.
+    let pools = unsafe { POOLS.get() };
+    pools.runs.set(pools.runs.get().saturating_sub(1));
+}
+
+/// Does a loop run, in any thread?
+pub(super) fn has_runs(_py: Python<'_>) -> bool {
+    // SAFETY: attached.
+    unsafe { POOLS.get() }.runs.get() > 0
+}
+
+/// A loop has been closed: where none runs, the memory is given back.
+pub fn close(py: Python<'_>) {
+    if has_runs(py) {
+        return;
+    }
+    // SAFETY: attached.
+    let pools = unsafe { POOLS.get() };
+    pools.open.set(false);
+    for (pool, layout) in pools.pools.iter().zip(&LAYOUTS) {
+        let collected = layout.load(Ordering::Relaxed) & 1 == 1;
+        pool.length.set(0);
+        let mut next = pool.first.replace(std::ptr::null_mut());
+        while !next.is_null() {
+            let object = next;
+            // SAFETY: dead memory of ours, made by PyObject_GC_New or PyObject_New as the layout says; attached.
+            unsafe {
+                next = *link(object);
+                if collected {
+                    ffi::PyObject_GC_Del(object.cast());
+                } else {
+                    ffi::PyObject_Free(object.cast());
                 }
             }
         }
-    });
+    }
 }

@@ -9,7 +9,6 @@
 //! found at import, by trying (`find_fields`); in an interpreter that is laid out otherwise a capture is a copy, as in asyncio.
 
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -17,6 +16,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::own::Any;
+use super::shared::Shared;
 use super::{GuardedCell, Own, PyRes, context, guard, recycle};
 
 /// What a `Context` consists of in CPython 3.7 to 3.15 (Include/internal/pycore_context.h).
@@ -39,17 +39,21 @@ static EMPTY: AtomicPtr<ffi::PyObject> = AtomicPtr::new(ptr::null_mut());
 /// How much of the thread's state is searched: it is larger in every version.
 const STATE_WORDS: usize = 40;
 
-thread_local! {
-    // No destructor, as for recycled memory (`recycle`), with which it is opened and closed.
-    static SPARE: Spare = const {
-        Spare { open: Cell::new(false), contexts: ManuallyDrop::new(GuardedCell::new(Vec::new())) }
-    };
-}
+static SPARE: Shared<Spare> = Shared::new(Spare {
+    open: Cell::new(false),
+    contexts: GuardedCell::new(Vec::new()),
+});
 
-/// Contexts that only we know, with no variables.
+/// Contexts that only we know, with no variables. Opened and closed with recycled memory (`recycle`).
 struct Spare {
     open: Cell<bool>,
-    contexts: ManuallyDrop<GuardedCell<Vec<*mut ffi::PyObject>>>,
+    contexts: GuardedCell<Vec<*mut ffi::PyObject>>,
+}
+
+#[inline]
+fn spare(_py: Python<'_>) -> &'static Spare {
+    // SAFETY: attached. Nothing is kept where `find_fields` has found nothing, so never without the interpreter lock.
+    unsafe { SPARE.get() }
 }
 
 /// What a call needs to run in a copy of the current context later: a mapping, or a `Context`.
@@ -111,7 +115,7 @@ pub fn lend(py: Python<'_>, captured: Own) -> PyRes<(Own, bool)> {
     if !is_mapping(&captured) {
         return Ok((captured, false));
     }
-    let Some(spare) = SPARE.with(|spare| spare.contexts.with(Vec::pop)) else {
+    let Some(spare) = spare(py).contexts.with(Vec::pop) else {
         return Ok((around(py, captured)?, true));
     };
     // SAFETY: `give_back` has put its one reference there.
@@ -122,8 +126,8 @@ pub fn lend(py: Python<'_>, captured: Own) -> PyRes<(Own, bool)> {
 
 /// Keeps a lent context for the next call, if nobody else has it (a token, a weak reference, a coroutine that is in it).
 #[inline]
-pub fn give_back(_py: Python<'_>, context: Own) {
-    // SAFETY: a context laid out as `find_fields` has found; lent, so never of a thread with closed pools.
+pub fn give_back(py: Python<'_>, context: Own) {
+    // SAFETY: a context laid out as `find_fields` has found; lent, so never before that.
     unsafe {
         let fields = context.as_ptr().cast::<Fields>();
         if context.refcount() != 1 || !(*fields).weakrefs.is_null() || (*fields).entered != 0 {
@@ -135,16 +139,11 @@ pub fn give_back(_py: Python<'_>, context: Own) {
         );
     }
     // Values that died just now may have run anything, a loop even.
-    let unused = SPARE.with(|spare| {
-        let has_room = spare.open.get() && spare.contexts.with(|all| all.len() < recycle::MOST);
-        if has_room && context.refcount() == 1 {
-            spare.contexts.with(|all| all.push(context.into_ptr()));
-            None
-        } else {
-            Some(context)
-        }
-    });
-    drop(unused);
+    let spare = spare(py);
+    let has_room = spare.open.get() && spare.contexts.with(|all| all.len() < recycle::MOST);
+    if has_room && context.refcount() == 1 {
+        spare.contexts.with(|all| all.push(context.into_ptr()));
+    }
 }
 
 /// A context that will hardly be asked for again, made a capture of its variables: the context itself serves others. One that
@@ -169,18 +168,19 @@ pub fn put_away(py: Python<'_>, context: Own) -> Own {
     mapping
 }
 
-/// This thread runs a loop: keep contexts from now on.
-pub fn open(_py: Python<'_>) {
-    SPARE.with(|spare| spare.open.set(true));
+/// A loop runs: keep contexts from now on.
+pub fn open(py: Python<'_>) {
+    spare(py).open.set(true);
 }
 
-/// This thread has closed a loop: keep none.
-pub fn close(_py: Python<'_>) {
-    let contexts = SPARE.with(|spare| {
-        spare.open.set(false);
-        spare.contexts.take()
-    });
-    for context in contexts {
+/// A loop has been closed: where none runs, keep none.
+pub fn close(py: Python<'_>) {
+    if recycle::has_runs(py) {
+        return;
+    }
+    let spare = spare(py);
+    spare.open.set(false);
+    for context in spare.contexts.take() {
         // SAFETY: attached; the reference was ours.
         unsafe { ffi::Py_DECREF(context) }
     }

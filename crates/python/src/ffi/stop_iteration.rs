@@ -1,26 +1,39 @@
 //! Returning a value from an iterator slot means raising `StopIteration(value)`. Making one costs 76 ns on 3.13, more than
 //! a whole coroutine frame; filling the value into one that nobody else holds costs 23.
 
-use pyo3::ffi;
-use pyo3::prelude::*;
+#[cfg(all(Py_3_12, not(Py_GIL_DISABLED)))]
+pub(super) use reused::raise;
+#[cfg(all(Py_3_12, not(Py_GIL_DISABLED)))]
+pub use reused::release;
 
-use super::Own;
-#[cfg(Py_3_12)]
-use super::Slot;
+#[cfg(all(Py_3_12, not(Py_GIL_DISABLED)))]
+mod reused {
+    use std::cell::Cell;
 
-#[cfg(Py_3_12)]
-thread_local! {
-    // Per thread: two threads may both be between "raised" and "caught". Holds at most one exception for each thread,
-    // forgotten (not freed) when the thread ends, since a dying thread is no longer attached.
-    static REUSED: std::mem::ManuallyDrop<Slot> = const { std::mem::ManuallyDrop::new(Slot::empty()) };
-}
+    use pyo3::ffi;
+    use pyo3::prelude::*;
 
-/// Raises `StopIteration(value)`.
-#[cfg(Py_3_12)]
-#[inline]
-pub(super) fn raise(py: Python<'_>, value: Own) {
-    REUSED.with(|cell| {
-        let exception = match cell.take() {
+    use crate::ffi::shared::Shared;
+    use crate::ffi::{Own, Slot};
+
+    struct Reused {
+        /// The last one raised. While somebody is about to catch it, it has a second reference and is left alone.
+        exception: Slot,
+        /// May it hold a value?
+        is_filled: Cell<bool>,
+    }
+
+    static REUSED: Shared<Reused> = Shared::new(Reused {
+        exception: Slot::empty(),
+        is_filled: Cell::new(false),
+    });
+
+    /// Raises `StopIteration(value)`.
+    #[inline]
+    pub fn raise(py: Python<'_>, value: Own) {
+        // SAFETY: attached.
+        let reused = unsafe { REUSED.get() };
+        let exception = match reused.exception.take() {
             Some(old) if is_ours_alone(&old) => old,
             _ => match make(py) {
                 Some(new) => new,
@@ -31,24 +44,32 @@ pub(super) fn raise(py: Python<'_>, value: Own) {
         unsafe {
             let fields = exception.as_ptr().cast::<ffi::PyStopIterationObject>();
             let old = std::mem::replace(&mut (*fields).value, value.into_ptr());
-            cell.set(Some(exception.clone()));
+            reused.is_filled.set(true);
+            reused.exception.set(Some(exception.clone()));
             ffi::PyErr_SetRaisedException(exception.into_ptr());
             ffi::Py_XDECREF(old);
         }
-    });
-}
+    }
 
-/// Lets go of the last value raised, so that it lives no longer than under asyncio. Called when an awaitable dies.
-#[inline]
-pub fn release() {
-    #[cfg(Py_3_12)]
-    REUSED.with(|cell| {
+    /// Lets go of the last value raised, so that it lives no longer than under asyncio. Called when an awaitable dies.
+    #[inline]
+    pub fn release(_py: Python<'_>) {
+        // SAFETY: attached.
+        let reused = unsafe { REUSED.get() };
+        if reused.is_filled.get() {
+            empty(reused);
+        }
+    }
+
+    fn empty(reused: &Reused) {
+        let exception = &reused.exception;
         // One that Python code has caught holds that code's frames: whoever caught it may keep it, we do not.
-        if cell.peek(|exception| exception.is_some_and(|e| !is_unspoilt(e))) {
-            drop(cell.take());
+        if exception.peek(|exception| exception.is_none_or(|e| !is_unspoilt(e))) {
+            reused.is_filled.set(false);
+            drop(exception.take());
             return;
         }
-        let value = cell.peek(|exception| match exception {
+        let value = exception.peek(|exception| match exception {
             // SAFETY: ours alone, so nobody can miss the value.
             Some(exception) if is_ours_alone(exception) => unsafe {
                 let fields = exception.as_ptr().cast::<ffi::PyStopIterationObject>();
@@ -60,48 +81,62 @@ pub fn release() {
         // None stands in the field unowned only where it is immortal.
         unsafe {
             if !value.is_null() {
+                reused.is_filled.set(false);
                 ffi::Py_DECREF(value);
             }
         }
-    });
-}
-
-#[cfg(Py_3_12)]
-#[inline]
-fn is_ours_alone(exception: &Own) -> bool {
-    exception.refcount() == 1 && is_unspoilt(exception)
-}
-
-#[cfg(Py_3_12)]
-#[inline]
-fn is_unspoilt(exception: &Own) -> bool {
-    // SAFETY: reads fields of a live StopIteration.
-    unsafe {
-        let fields = exception.as_ptr().cast::<ffi::PyStopIterationObject>();
-        (*fields).traceback.is_null()
-            && (*fields).context.is_null()
-            && (*fields).cause.is_null()
-            && (*fields).notes.is_null()
-            && (*fields).dict.is_null()
     }
-}
 
-#[cfg(Py_3_12)]
-#[cold]
-fn make(py: Python<'_>) -> Option<Own> {
-    // SAFETY: calls a live type; a failure leaves an error set, which is what the caller's slot returns.
-    unsafe { Own::from_owned_ptr(py, ffi::PyObject_CallNoArgs(ffi::PyExc_StopIteration)).ok() }
-}
+    #[inline]
+    fn is_ours_alone(exception: &Own) -> bool {
+        exception.refcount() == 1 && is_unspoilt(exception)
+    }
 
-/// Raises `StopIteration(value)`. On 3.11 `await` takes `am_send`, so this is only for `next()` by hand.
-#[cfg(not(Py_3_12))]
-pub(super) fn raise(_py: Python<'_>, value: Own) {
-    // SAFETY: the instance is made first, so that a tuple or an exception as value is not taken apart.
-    unsafe {
-        let exception = ffi::PyObject_CallOneArg(ffi::PyExc_StopIteration, value.as_ptr());
-        if !exception.is_null() {
-            ffi::PyErr_SetObject(ffi::PyExc_StopIteration, exception);
-            ffi::Py_DECREF(exception);
+    #[inline]
+    fn is_unspoilt(exception: &Own) -> bool {
+        // SAFETY: reads fields of a live StopIteration.
+        unsafe {
+            let fields = exception.as_ptr().cast::<ffi::PyStopIterationObject>();
+            (*fields).traceback.is_null()
+                && (*fields).context.is_null()
+                && (*fields).cause.is_null()
+                && (*fields).notes.is_null()
+                && (*fields).dict.is_null()
         }
     }
+
+    #[cold]
+    fn make(py: Python<'_>) -> Option<Own> {
+        // SAFETY: calls a live type; a failure leaves an error set, which is what the caller's slot returns.
+        unsafe { Own::from_owned_ptr(py, ffi::PyObject_CallNoArgs(ffi::PyExc_StopIteration)).ok() }
+    }
+}
+
+#[cfg(any(not(Py_3_12), Py_GIL_DISABLED))]
+pub(super) use anew::raise;
+#[cfg(any(not(Py_3_12), Py_GIL_DISABLED))]
+pub use anew::release;
+
+/// On 3.11 `await` takes `am_send`, so there it is only for `next()` by hand; without the interpreter lock threads cannot share one.
+#[cfg(any(not(Py_3_12), Py_GIL_DISABLED))]
+mod anew {
+    use pyo3::ffi;
+    use pyo3::prelude::*;
+
+    use crate::ffi::Own;
+
+    /// Raises `StopIteration(value)`.
+    pub fn raise(_py: Python<'_>, value: Own) {
+        // SAFETY: the instance is made first, so that a tuple or an exception as value is not taken apart.
+        unsafe {
+            let exception = ffi::PyObject_CallOneArg(ffi::PyExc_StopIteration, value.as_ptr());
+            if !exception.is_null() {
+                ffi::PyErr_SetObject(ffi::PyExc_StopIteration, exception);
+                ffi::Py_DECREF(exception);
+            }
+        }
+    }
+
+    /// Nothing is kept.
+    pub fn release(_py: Python<'_>) {}
 }

@@ -39,8 +39,8 @@ impl Class for FutureIter {
         self.future.set(None);
     }
 
-    fn before_dealloc(&self) {
-        release_stop_iteration();
+    fn before_dealloc(&self, py: Python<'_>) {
+        release_stop_iteration(py);
     }
 }
 

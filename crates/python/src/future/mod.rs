@@ -22,7 +22,7 @@ use ferrio_core::waiters::Waiters;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use crate::engine::{Engine, TaskRef, extract_stack};
+use crate::engine::{Engine, Entry, TaskRef, extract_stack};
 use crate::ffi::{
     Args, Class, GuardedCell, Immortal, Own, Params, PyRes, Raised, Recycled, Slot, TypeSlot,
     Visit, WithDict, call,
@@ -136,7 +136,7 @@ impl Class for Future {
 
     /// A future whose result is a future whose result …: dropped by a loop, for the chain may be longer than the stack is deep.
     #[inline]
-    fn before_dealloc(&self) {
+    fn before_dealloc(&self, _py: Python<'_>) {
         let mut next = self.result.take();
         while let Some(result) = next {
             next = match result.exact::<Self>() {
@@ -275,6 +275,22 @@ impl Future {
     pub fn belongs_to(&self, engine: &Own<Engine>) -> bool {
         self.engine
             .peek(|own| own.is_some_and(|own| own.is(engine)))
+    }
+
+    /// Do both belong to the same loop of ours?
+    #[inline]
+    pub fn shares_engine(&self, other: &Self) -> bool {
+        self.engine
+            .peek(|own| own.is_some_and(|own| other.belongs_to(own)))
+    }
+
+    /// Appends to the ready queue of its loop, where that is one of ours in its usual state; else hands the entry back.
+    #[inline]
+    pub fn schedule_usually(&self, entry: Entry) -> Option<Entry> {
+        self.engine.peek(|own| match own {
+            Some(engine) => engine.schedule_usually(entry),
+            None => Some(entry),
+        })
     }
 
     /// Its loop. Errors: `RuntimeError` before `__init__`.

@@ -90,8 +90,8 @@ impl Class for Gathering {
         Future::finalize(py, this.base());
     }
 
-    fn before_dealloc(&self) {
-        self.future.before_dealloc();
+    fn before_dealloc(&self, py: Python<'_>) {
+        self.future.before_dealloc(py);
     }
 }
 

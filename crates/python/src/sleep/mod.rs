@@ -29,6 +29,7 @@ use crate::names;
 /// The coroutine of `sleep(delay, result)`.
 #[derive(Debug)]
 pub struct Sleep {
+    /// Empty for 0.
     delay: Slot,
     /// Empty for None.
     result: Slot,
@@ -42,14 +43,21 @@ impl Awaitable for Sleep {
     const TYPE_NAME: &'static std::ffi::CStr = c"ferrio._ferrio.SleepCoroutine";
     const QUALNAME: &'static str = "sleep";
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(6));
+    const FOLLOWED_LATE: bool = true;
 
     fn slot() -> &'static TypeSlot {
         &SLEEP
     }
 
+    #[inline]
+    fn refers_to_something(&self) -> bool {
+        !self.delay.is_empty() || !self.result.is_empty()
+    }
+
+    #[inline]
     fn start(py: Python<'_>, this: &Own<Coroutine<Self>>) -> PyRes<Next> {
         let Some(delay) = this.delay.get() else {
-            return Ok(Next::Return(None));
+            return Ok(Next::Yield);
         };
         let number = call::number(&delay);
         if match number {
@@ -73,6 +81,7 @@ impl Awaitable for Sleep {
         Ok(Next::Await(future))
     }
 
+    #[inline]
     fn resume(py: Python<'_>, this: &Own<Coroutine<Self>>, outcome: Outcome) -> PyRes<Next> {
         let Some(timer) = this.timer.take() else {
             // The bare yield of `sleep(0)`.
@@ -92,6 +101,7 @@ impl Awaitable for Sleep {
         visit.slot(&self.timer);
     }
 
+    #[inline]
     fn clear(&self) {
         self.delay.set(None);
         self.result.set(None);
@@ -161,7 +171,7 @@ static PARAMS: Params<2> = Params {
 fn sleep(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes<Own<Coroutine<Sleep>>> {
     let [delay, result] = this.bind(py, args, &PARAMS)?;
     let states = Sleep {
-        delay: Slot::new(delay.cloned()),
+        delay: Slot::new(delay.filter(|delay| !call::is_zero(py, delay)).cloned()),
         result: Slot::new(result.filter(|result| !result.is_none()).cloned()),
         timer: Slot::empty(),
     };

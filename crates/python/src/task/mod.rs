@@ -113,9 +113,9 @@ impl Class for Task {
         }
     }
 
-    fn before_dealloc(&self) {
+    fn before_dealloc(&self, py: Python<'_>) {
         self.unlist();
-        self.future.before_dealloc();
+        self.future.before_dealloc(py);
     }
 }
 

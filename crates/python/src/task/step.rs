@@ -10,52 +10,60 @@ use crate::future::{Future, Outcome, cancelled_error_class, invalid_state};
 use crate::names;
 
 /// `Entry::Step`: sends `None` into the coroutine. Errors: only those that leave the loop.
-#[inline]
-pub fn step(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
-    contain(py, this, on_engine(py, this, None))
+///
+/// All of a usual step in one function: what it calls is inlined here, but for what few steps need.
+#[inline(never)]
+pub fn step(py: Python<'_>, engine: &Own<Engine>, this: &Own<Task>) -> PyRes<()> {
+    contain(py, this, on_engine(py, engine, this, None))
 }
 
 /// `Entry::Wake`: what the task awaits is done; its error is thrown, its result fetched by the coroutine itself.
 #[inline]
-pub fn wake(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
-    let error = this.fut_waiter.peek(|future| match future {
+pub fn wake(py: Python<'_>, engine: &Own<Engine>, this: &Own<Task>) -> PyRes<()> {
+    let has_value = this.fut_waiter.peek(|future| match future {
         // The common case needs no look at the outcome: the coroutine asks for it.
-        Some(future) => match future.cast::<Future>() {
-            Some(future) if future.has_value() => None,
-            _ => Some(()),
-        },
-        None => None,
+        Some(future) => future.cast::<Future>().is_some_and(|f| f.has_value()),
+        None => true,
     });
-    if error.is_none() {
-        return step(py, this);
+    if has_value {
+        step(py, engine, this)
+    } else {
+        wake_with_error(py, engine, this)
     }
+}
+
+#[inline(never)]
+fn wake_with_error(py: Python<'_>, engine: &Own<Engine>, this: &Own<Task>) -> PyRes<()> {
     let Some(future) = this.fut_waiter.get() else {
-        return step(py, this);
+        return step(py, engine, this);
     };
     let done = match error_of(py, &future) {
-        Ok(error) => on_engine(py, this, error),
+        Ok(error) => on_engine(py, engine, this, error),
         Err(error) => Err(error),
     };
     contain(py, this, done)
 }
 
 /// An error of the machinery itself (a step of a task that is done, a broken awaitable) is the exception handler's.
+#[inline]
 fn contain(py: Python<'_>, this: &Own<Task>, done: PyRes<()>) -> PyRes<()> {
-    match done {
-        Ok(()) => Ok(()),
-        Err(error) if error.leaves_the_loop(py) => Err(error),
-        Err(error) => {
-            let exception = error.take(py);
-            if let Some(engine) = this.engine() {
-                Engine::forget_task(py, &engine)?;
-            }
-            let details = pyo3::types::PyDict::new(py);
-            details.set_item("message", "Exception in callback TaskStepMethWrapper")?;
-            details.set_item("exception", exception.bound(py))?;
-            details.set_item("task", this.as_any().bound(py))?;
-            this.report(py, details)
-        }
+    done.or_else(|error| report(py, this, error))
+}
+
+#[cold]
+fn report(py: Python<'_>, this: &Own<Task>, error: Raised) -> PyRes<()> {
+    if error.leaves_the_loop(py) {
+        return Err(error);
     }
+    let exception = error.take(py);
+    if let Some(engine) = this.engine() {
+        Engine::forget_task(py, &engine)?;
+    }
+    let details = pyo3::types::PyDict::new(py);
+    details.set_item("message", "Exception in callback TaskStepMethWrapper")?;
+    details.set_item("exception", exception.bound(py))?;
+    details.set_item("task", this.as_any().bound(py))?;
+    this.report(py, details)
 }
 
 /// The error that a finished future, ours or foreign, has for its waiter.
@@ -73,9 +81,23 @@ pub(super) fn error_of(py: Python<'_>, future: &Own) -> PyRes<Option<Own>> {
     }
 }
 
-#[inline]
-fn on_engine(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
-    // Gone only where `__init__` has moved the task elsewhere meanwhile.
+#[inline(always)]
+fn on_engine(
+    py: Python<'_>,
+    engine: &Own<Engine>,
+    this: &Own<Task>,
+    error: Option<Own>,
+) -> PyRes<()> {
+    if !this.belongs_to(engine) {
+        return moved(py, this, error);
+    }
+    Engine::note_task(py, engine, this.as_any())?;
+    run(py, this, error)
+}
+
+/// `__init__` has given the task another loop since this step was scheduled.
+#[cold]
+fn moved(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
     let engine = this.engine().ok_or_else(|| gone(py))?;
     Engine::note_task(py, &engine, this.as_any())?;
     run(py, this, error)
@@ -103,7 +125,7 @@ pub(super) fn on_foreign_loop(py: Python<'_>, this: &Own<Task>, error: Option<Ow
 }
 
 /// Resumes the coroutine once, in the task's context, and acts on what it did. The caller has noted the current task.
-#[inline]
+#[inline(always)]
 pub(super) fn run(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
     let error = prepare(py, this, error)?;
     let Some(context) = this.context(py)? else {
@@ -143,7 +165,7 @@ fn run_in_entered(
         })
     })?;
     match done {
-        Ok(done) => settle(py, this, done),
+        Ok(done) => settle_apart(py, this, done),
         Err(exception) => failed(py, this, exception),
     }
 }
@@ -152,10 +174,10 @@ fn run_in_entered(
 pub(super) fn run_inside(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<()> {
     let error = prepare(py, this, error)?;
     let done = resume(py, this, error.as_ref());
-    settle(py, this, done)
+    settle_apart(py, this, done)
 }
 
-#[inline]
+#[inline(always)]
 fn prepare(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<Option<Own>> {
     if this.is_done() {
         return Err(already_done(py, this, error.as_ref()));
@@ -169,7 +191,7 @@ fn prepare(py: Python<'_>, this: &Own<Task>, error: Option<Own>) -> PyRes<Option
     Ok(error)
 }
 
-#[inline]
+#[inline(always)]
 fn resume(py: Python<'_>, this: &Own<Task>, error: Option<&Own>) -> coroutine::Step {
     let Some(coro) = this.coro.get() else {
         return coroutine::Step::Failed(gone(py));
@@ -180,7 +202,13 @@ fn resume(py: Python<'_>, this: &Own<Task>, error: Option<&Own>) -> coroutine::S
     }
 }
 
-#[inline]
+/// `settle` for steps that are taken in other ways than by the loop.
+#[inline(never)]
+fn settle_apart(py: Python<'_>, this: &Own<Task>, done: coroutine::Step) -> PyRes<()> {
+    settle(py, this, done)
+}
+
+#[inline(always)]
 fn settle(py: Python<'_>, this: &Own<Task>, done: coroutine::Step) -> PyRes<()> {
     match done {
         coroutine::Step::Yielded(what) => wait::on(py, this, what),

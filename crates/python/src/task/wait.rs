@@ -10,23 +10,44 @@ use crate::future::Future;
 use crate::names;
 
 /// Waits for what the coroutine has yielded.
-#[inline]
+#[inline(always)]
 pub(super) fn on(py: Python<'_>, this: &Own<Task>, what: Own) -> PyRes<()> {
+    if what.is_none() {
+        return soon(py, this);
+    }
     // Exact types only: a subclass may override add_done_callback and is owed the call.
     let native = what
         .exact::<Future>()
         .or_else(|| what.exact::<Task>().map(Own::base))
         .or_else(|| Future::derived(&what));
-    if let Some(future) = native {
-        return on_future(py, this, future, &what);
+    match native {
+        Some(future) => on_future(py, this, future, &what),
+        None => on_stranger(py, this, what),
     }
-    if what.is_none() {
-        return soon(py, this);
-    }
-    on_stranger(py, this, what)
 }
 
+#[inline]
 fn on_future(py: Python<'_>, this: &Own<Task>, future: &Own<Future>, what: &Own) -> PyRes<()> {
+    let same_engine = this.shares_engine(future) && !what.is(this);
+    if !same_engine || !future.take_blocking() {
+        return on_unusual_future(py, this, future, what);
+    }
+    this.fut_waiter.set(Some(what.clone()));
+    Future::add_task(py, future, TaskRef(this.as_any().clone()))?;
+    if this.must_cancel.get() {
+        cancel_at_once(py, this, what)?;
+    }
+    Ok(())
+}
+
+/// On a foreign loop, and mistakes.
+#[inline(never)]
+fn on_unusual_future(
+    py: Python<'_>,
+    this: &Own<Task>,
+    future: &Own<Future>,
+    what: &Own,
+) -> PyRes<()> {
     if what.is(this) {
         return complain(
             py,
@@ -34,26 +55,17 @@ fn on_future(py: Python<'_>, this: &Own<Task>, future: &Own<Future>, what: &Own)
             &format!("Task cannot await on itself: {}", shown(py, what)),
         );
     }
-    let engine = this.engine();
-    let same_loop = match &engine {
-        Some(engine) => future.belongs_to(engine),
-        None => this.loop_object(py)?.is(&future.loop_object(py)?),
-    };
-    if !same_loop {
+    if !this.loop_object(py)?.is(&future.loop_object(py)?) {
         return complain(py, this, &different_loop(py, this, what));
     }
-    if !future.take_blocking() {
+    // Where it is on one of ours, the mark has been found missing.
+    if this.shares_engine(future) || !future.take_blocking() {
         return complain(py, this, &yield_instead(py, this, what));
     }
-    if engine.is_some() {
-        this.fut_waiter.set(Some(what.clone()));
-        Future::add_task(py, future, TaskRef(this.as_any().clone()))?;
-    } else {
-        let wakeup = functions::wakeup_function(py, this)?;
-        Future::add_callback(py, future, wakeup, functions::context_of(py, this))?;
-        Future::note_awaiter(py, future, this.as_any())?;
-        this.fut_waiter.set(Some(what.clone()));
-    }
+    let wakeup = functions::wakeup_function(py, this)?;
+    Future::add_callback(py, future, wakeup, functions::context_of(py, this))?;
+    Future::note_awaiter(py, future, this.as_any())?;
+    this.fut_waiter.set(Some(what.clone()));
     if this.must_cancel.get() {
         cancel_at_once(py, this, what)?;
     }
@@ -70,9 +82,19 @@ fn cancel_at_once(py: Python<'_>, this: &Own<Task>, what: &Own) -> PyRes<()> {
 }
 
 /// Another turn of the loop: a bare `yield`, `sleep(0)`.
+#[inline]
 pub(super) fn soon(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
+    let entry = Entry::Step(TaskRef(this.as_any().clone()));
+    match this.schedule_usually(entry) {
+        None => Ok(()),
+        Some(entry) => soon_unusually(py, this, entry),
+    }
+}
+
+#[cold]
+fn soon_unusually(py: Python<'_>, this: &Own<Task>, entry: Entry) -> PyRes<()> {
     match this.engine() {
-        Some(engine) => engine.schedule(py, Entry::Step(TaskRef(this.as_any().clone()))),
+        Some(engine) => engine.schedule(py, entry),
         None => call_soon(py, this, None),
     }
 }

@@ -124,7 +124,7 @@ impl Class for StreamTransport {
         }
     }
 
-    fn before_dealloc(&self) {
+    fn before_dealloc(&self, _py: Python<'_>) {
         drop(self.membership.with(Option::take));
     }
 }
