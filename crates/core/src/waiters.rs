@@ -13,10 +13,19 @@ pub enum Waiters<T> {
 }
 
 impl<T> Waiters<T> {
-    /// Adds one at the end.
-    #[inline]
-    pub fn push(&mut self, item: T) {
-        *self = match std::mem::replace(self, Self::None) {
+    /// Adds one at the end. (Made by a function: so the first, nearly always the only one, is written where it stays.)
+    #[inline(always)]
+    pub fn push(&mut self, item: impl FnOnce() -> T) {
+        if matches!(self, Self::None) {
+            *self = Self::One(item());
+        } else {
+            self.push_behind(item());
+        }
+    }
+
+    #[inline(never)]
+    fn push_behind(&mut self, item: T) {
+        *self = match self.take() {
             Self::None => Self::One(item),
             Self::One(first) => Self::Many(vec![first, item]),
             Self::Many(mut items) => {

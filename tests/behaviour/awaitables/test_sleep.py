@@ -146,3 +146,50 @@ def test_many_at_once_end_in_the_order_of_their_delays(run, lib):
         assert ended == [0, 1, 2, 3, 4, 5]
 
     run(main())
+
+
+class Box:
+    pass
+
+
+@pytest.mark.parametrize("delay", [0, 1])
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_one_that_refers_to_itself_by_its_result_is_collected(lib, delay):
+    box = Box()
+    box.coroutine = lib.sleep(delay, box)
+    alive = weakref.ref(box)
+    del box
+    gc.collect()
+    assert alive() is None
+
+
+@pytest.mark.parametrize("delay", [0, 1000])
+def test_one_that_waits_and_refers_to_itself_is_collected(loop, lib, delay):
+    """Suspended, what it refers to is known to the collector as that of every other coroutine."""
+
+    async def main():
+        box = Box()
+        box.coroutine = lib.sleep(delay, box)
+        box.future = box.coroutine.send(None)
+        return weakref.ref(box)
+
+    alive = loop.run_until_complete(main())
+    # The loop's timer refers to the result until it is dropped.
+    loop.close()
+    gc.collect()
+    assert alive() is None
+
+
+def test_one_without_a_result_that_waits_and_refers_to_itself_is_collected(loop, lib):
+    async def main():
+        coroutine = lib.sleep(1000)
+        future = coroutine.send(None)
+        box = Box()
+        # The future knows the coroutine, which waits for it.
+        future.add_done_callback(lambda _: (coroutine, box))
+        return weakref.ref(box)
+
+    alive = loop.run_until_complete(main())
+    loop.close()
+    gc.collect()
+    assert alive() is None

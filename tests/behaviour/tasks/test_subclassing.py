@@ -171,8 +171,12 @@ def test_generic_subclass(flavour, loop):
 def test_init_called_twice_on_a_task(flavour, loop):
     task = flavour.Task(value(1), loop=loop)
     assert loop.run_until_complete(task) == 1
-    task.__init__(value(2), loop=loop)
+    task.__init__(value(2), loop=loop, name="second")
+    assert task.get_name() == "second"
     assert loop.run_until_complete(task) == 2
+    task.__init__(value(3), loop=loop)
+    assert task.get_name().startswith("Task-")
+    assert loop.run_until_complete(task) == 3
 
 
 def test_attributes_on_plain_instances(loop):

@@ -138,18 +138,16 @@ impl<S> std::ops::Deref for Coroutine<S> {
 }
 
 /// A new native coroutine.
-#[inline]
+#[inline(always)]
 pub fn new<S: Awaitable>(py: Python<'_>, states: S) -> PyRes<Own<Coroutine<S>>> {
-    Own::alloc(
-        py,
-        Coroutine {
-            state: Cell::new(State::Created),
-            waits: Cell::new(Waits::Nothing),
-            waits_for: Slot::empty(),
-            origin: Slot::new(python::origin(py)?),
-            states,
-        },
-    )
+    let origin = python::origin(py)?;
+    Own::make(py, || Coroutine {
+        state: Cell::new(State::Created),
+        waits: Cell::new(Waits::Nothing),
+        waits_for: Slot::empty(),
+        origin: Slot::new(origin),
+        states,
+    })
 }
 
 /// A future of ours whose class is ours too: a subclass made in Python may override what we would pass by.

@@ -12,7 +12,8 @@ pub struct TaskRef(pub Own);
 #[derive(Clone, Debug)]
 pub struct SinkRef(pub Own);
 
-/// Two words: a tag and an object.
+/// Two whole words: a tag and an object. With a third thing in it the compiler moves the tag in pieces of three and four bytes, and the
+/// processor waits for each until the last write has arrived: a tenth of a step of `sleep(0)`.
 #[derive(Debug)]
 pub enum Entry {
     /// First or next step of a task.
@@ -21,9 +22,15 @@ pub enum Entry {
     Wake(TaskRef),
     /// `call_soon` and the callbacks of futures.
     Call(Own<Handle>),
-    /// A transport's own deferred call.
-    Sink(SinkRef, SinkCall),
+    /// A transport's own deferred call: `SinkCall::Start`.
+    Start(SinkRef),
+    /// `SinkCall::Started`.
+    Started(SinkRef),
+    /// `SinkCall::ConnectionLost`.
+    ConnectionLost(SinkRef),
 }
+
+const _: () = assert!(size_of::<Entry>() == 2 * size_of::<usize>());
 
 /// What a transport or listener can ask to have called from the ready queue.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,11 +44,22 @@ pub enum SinkCall {
 }
 
 impl Entry {
+    /// A transport's own deferred call.
+    pub fn sink(sink: SinkRef, call: SinkCall) -> Self {
+        match call {
+            SinkCall::Start => Self::Start(sink),
+            SinkCall::Started => Self::Started(sink),
+            SinkCall::ConnectionLost => Self::ConnectionLost(sink),
+        }
+    }
+
     /// Shows the object to the collector.
     pub fn traverse(&self, visit: &mut Visit) {
         match self {
             Self::Step(task) | Self::Wake(task) => visit.own(&task.0),
-            Self::Sink(sink, _) => visit.own(&sink.0),
+            Self::Start(sink) | Self::Started(sink) | Self::ConnectionLost(sink) => {
+                visit.own(&sink.0);
+            }
             Self::Call(handle) => traverse_handle(handle, visit),
         }
     }

@@ -238,7 +238,7 @@ impl Engine {
     pub fn hand_over(&self) {
         self.put_back();
         for sink in self.starting.take() {
-            self.schedule_quietly(Entry::Sink(sink, SinkCall::Started));
+            self.schedule_quietly(Entry::sink(sink, SinkCall::Started));
         }
     }
 

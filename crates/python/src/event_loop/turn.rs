@@ -8,7 +8,7 @@ use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
 use super::{Loop, dispatch, signals};
-use crate::engine::{Engine, Entry, TaskRef, Wait};
+use crate::engine::{Engine, Entry, SinkCall, SinkRef, TaskRef, Wait};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle};
 use crate::names;
@@ -97,12 +97,16 @@ fn run_entry(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: Entr
             Engine::forget_task(py, engine)?;
             run_handle(py, &handle)?;
         }
-        Entry::Sink(sink, sink_call) => {
-            Engine::forget_task(py, engine)?;
-            dispatch::sink_call(py, &sink, sink_call)?;
-        }
+        Entry::Start(sink) => run_sink(py, engine, &sink, SinkCall::Start)?,
+        Entry::Started(sink) => run_sink(py, engine, &sink, SinkCall::Started)?,
+        Entry::ConnectionLost(sink) => run_sink(py, engine, &sink, SinkCall::ConnectionLost)?,
     }
     dispatch::flush_in_time(py, this)
+}
+
+fn run_sink(py: Python<'_>, engine: &Own<Engine>, sink: &SinkRef, call: SinkCall) -> PyRes<()> {
+    Engine::forget_task(py, engine)?;
+    dispatch::sink_call(py, sink, call)
 }
 
 #[inline]
@@ -138,7 +142,7 @@ fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: En
         Entry::Step(task) | Entry::Wake(task) => Some(task.0.clone()),
         // The handle lets go of its callback when it runs, so a copy is described, if it comes to that.
         Entry::Call(handle) => Some(handle::to_show(py, handle)?),
-        Entry::Sink(..) => None,
+        Entry::Start(_) | Entry::Started(_) | Entry::ConnectionLost(_) => None,
     };
     let running = match &entry {
         Entry::Call(handle) => Some(handle.as_any().clone()),

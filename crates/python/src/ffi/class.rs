@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 
 use super::recycle::{self, Recycled};
 use super::visit::Visit;
-use super::{Own, PyRes, Raised, guard};
+use super::{Own, PyRes, Raised, guard, refcount};
 
 /// What stands between the object header and the data.
 pub trait Head: Default + 'static {
@@ -246,10 +246,13 @@ impl<T: Class> Object<T> {
 
     /// A new object of exactly `T`; null with an error set where memory is out.
     ///
+    /// The data is made where it stays. Made elsewhere it is moved there two words at a time, and the processor waits until the single
+    /// words that have just been written have arrived.
+    ///
     /// # Safety
     /// Attached.
-    #[inline]
-    pub(super) unsafe fn alloc(data: T) -> *mut ffi::PyObject {
+    #[inline(always)]
+    pub(super) unsafe fn alloc(data: impl FnOnce() -> T) -> *mut ffi::PyObject {
         // SAFETY: the type's basicsize is that of `Object<T>`; the object is tracked only after everything is written.
         unsafe {
             let class = T::slot().raw();
@@ -261,9 +264,8 @@ impl<T: Class> Object<T> {
             };
             if !object.is_null() {
                 std::ptr::addr_of_mut!((*object).head).write(T::Head::default());
-                let is_followed = T::GC && data.is_followed_at_once();
-                std::ptr::addr_of_mut!((*object).data).write(data);
-                if is_followed {
+                std::ptr::addr_of_mut!((*object).data).write(data());
+                if T::GC && (*object).data.is_followed_at_once() {
                     ffi::PyObject_GC_Track(object.cast());
                 }
             }
@@ -360,7 +362,7 @@ impl<T: Class> Object<T> {
                 let free = (*class).tp_free.expect("a ready type has tp_free");
                 free(object.cast());
             }
-            ffi::Py_DECREF(class.cast());
+            refcount::down(class.cast());
         });
     }
 

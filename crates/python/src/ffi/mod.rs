@@ -29,6 +29,7 @@ mod method;
 mod own;
 mod raised;
 pub mod recycle;
+mod refcount;
 mod running_loop;
 pub mod runtime;
 mod shared;

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::class::{Class, Extends, Object, TypeSlot};
-use super::{PyRes, Raised};
+use super::{PyRes, Raised, refcount};
 
 /// Any Python object: the type parameter of an `Own` that promises nothing.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<T> Own<T> {
     pub(super) unsafe fn from_borrowed_ptr(ptr: *mut ffi::PyObject) -> Self {
         // SAFETY: the caller says that it is live, so not null.
         unsafe {
-            ffi::Py_INCREF(ptr);
+            refcount::up(ptr);
             Self {
                 object: NonNull::new_unchecked(ptr),
                 class: PhantomData,
@@ -129,7 +129,7 @@ impl<T> Own<T> {
     #[inline]
     pub fn refcount(&self) -> isize {
         // SAFETY: live object.
-        unsafe { ffi::Py_REFCNT(self.as_ptr()) as isize }
+        unsafe { refcount::get(self.as_ptr()) }
     }
 }
 
@@ -289,8 +289,14 @@ impl Own {
 
 impl<T: Class> Own<T> {
     /// A new object of exactly this class around `data`.
-    #[inline]
+    #[inline(always)]
     pub fn alloc(py: Python<'_>, data: T) -> PyRes<Self> {
+        Self::make(py, || data)
+    }
+
+    /// The same around what `data` makes, which need not be moved then. It must not panic.
+    #[inline(always)]
+    pub fn make(py: Python<'_>, data: impl FnOnce() -> T) -> PyRes<Self> {
         // SAFETY: `Object::alloc` returns an owned, fully written object or null with an error.
         unsafe { Self::from_owned_ptr(py, Object::<T>::alloc(data)) }
     }
@@ -372,7 +378,7 @@ impl<T> Drop for Own<T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: gives up the one reference owned here; not `Send`, so this thread is attached.
-        unsafe { ffi::Py_DECREF(self.as_ptr()) }
+        unsafe { refcount::down(self.as_ptr()) }
     }
 }
 
@@ -441,7 +447,7 @@ impl<T> Unowned<T> {
     pub fn upgrade(&self, _py: Python<'_>) -> Option<Own<T>> {
         // SAFETY: `note`'s promise: the memory is still the object's, as its note still stands.
         unsafe {
-            (ffi::Py_REFCNT(self.0.as_ptr()) > 0).then(|| Own::from_borrowed_ptr(self.0.as_ptr()))
+            (refcount::get(self.0.as_ptr()) > 0).then(|| Own::from_borrowed_ptr(self.0.as_ptr()))
         }
     }
 }
@@ -485,7 +491,7 @@ impl Immortal {
             .is_err()
         {
             // SAFETY: the loser's own reference.
-            unsafe { ffi::Py_DECREF(ptr) }
+            unsafe { refcount::down(ptr) }
         }
     }
 

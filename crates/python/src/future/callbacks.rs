@@ -79,7 +79,7 @@ impl Future {
             return Self::call_soon(py, this, &func, &context);
         }
         this.waiters
-            .with(|waiters| waiters.push(Waiter::Callback { func, context }));
+            .with(|waiters| waiters.push(|| Waiter::Callback { func, context }));
         Ok(())
     }
 
@@ -90,7 +90,7 @@ impl Future {
             return Self::wake(py, this, task);
         }
         this.waiters
-            .with(|waiters| waiters.push(Waiter::Task(task)));
+            .with(|waiters| waiters.push(|| Waiter::Task(task)));
         Ok(())
     }
 
@@ -134,7 +134,7 @@ impl Future {
                 .try_for_each(|waiter| Self::tell(py, this, waiter))?;
         } else {
             this.waiters
-                .with(|waiters| kept.into_iter().for_each(|waiter| waiters.push(waiter)));
+                .with(|waiters| kept.into_iter().for_each(|waiter| waiters.push(|| waiter)));
         }
         failure.map(|()| removed.len() as i64)
     }

@@ -102,7 +102,7 @@ impl Class for Future {
     }
 
     fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
-        Ok(Some(Self::empty()))
+        Ok(Some(Self::EMPTY))
     }
 
     fn traverse(&self, visit: &mut Visit) {
@@ -154,37 +154,46 @@ impl Class for Future {
 }
 
 impl Future {
-    /// A future without a loop: what `__new__` makes, before `__init__`.
-    pub fn empty() -> Self {
-        Self {
-            engine: Slot::empty(),
-            state: Cell::new(State::Pending),
-            blocking: Cell::new(false),
-            log_traceback: Cell::new(false),
-            derived: Cell::new(false),
-            waiters: GuardedCell::new(Waiters::None),
-            result: Slot::empty(),
-            rare: Rare::none(),
+    /// A future without a loop: what `__new__` makes, before `__init__`. (A constant, so that the memory of a new one is filled from one
+    /// that is always there; see `Object::alloc`.)
+    #[allow(clippy::declare_interior_mutable_const)]
+    pub const EMPTY: Self = Self {
+        engine: Slot::empty(),
+        state: Cell::new(State::Pending),
+        blocking: Cell::new(false),
+        log_traceback: Cell::new(false),
+        derived: Cell::new(false),
+        waiters: GuardedCell::new(Waiters::None),
+        result: Slot::empty(),
+        rare: Rare::none(),
+    };
+
+    /// Makes an empty one pending on one of our loops, made at `source`.
+    #[inline]
+    pub fn begin(&self, engine: &Own<Engine>, source: Option<Own>) {
+        self.engine.set(Some(engine.clone()));
+        if source.is_some() {
+            self.rare.set(Field::SourceTraceback, source);
         }
     }
 
-    /// The data of a pending future of one of our loops.
+    /// Where a future is being made; only in debug mode.
     #[inline]
-    pub fn pending(py: Python<'_>, engine: &Own<Engine>) -> PyRes<Self> {
-        let future = Self::empty();
-        future.engine.set(Some(engine.clone()));
+    pub fn source(py: Python<'_>, engine: &Own<Engine>) -> PyRes<Option<Own>> {
         if engine.is_debug() {
-            future
-                .rare
-                .set(Field::SourceTraceback, Some(extract_stack(py)?));
+            extract_stack(py).map(Some)
+        } else {
+            Ok(None)
         }
-        Ok(future)
     }
 
     /// A pending future of one of our loops.
     #[inline]
     pub fn new_pending(py: Python<'_>, engine: &Own<Engine>) -> PyRes<Own<Self>> {
-        Own::alloc(py, Self::pending(py, engine)?)
+        let source = Self::source(py, engine)?;
+        let future = Own::make(py, || Self::EMPTY)?;
+        future.begin(engine, source);
+        Ok(future)
     }
 
     /// Says that it is the data of a class of ours derived from this one.

@@ -37,7 +37,7 @@ impl Future {
         }
         let watcher = watcher.clone();
         this.waiters
-            .with(|waiters| waiters.push(Waiter::Watcher { watcher, kind }));
+            .with(|waiters| waiters.push(|| Waiter::Watcher { watcher, kind }));
         Ok(())
     }
 
@@ -54,7 +54,7 @@ impl Future {
             .partition(
                 |waiter| !matches!(waiter, Waiter::Watcher { watcher: own, .. } if own.is(watcher)),
             );
-            kept.into_iter().for_each(|waiter| waiters.push(waiter));
+            kept.into_iter().for_each(|waiter| waiters.push(|| waiter));
             off
         });
     }

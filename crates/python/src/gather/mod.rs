@@ -231,7 +231,7 @@ fn gather(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
         );
     }
     let gathering = Gathering {
-        future: Future::pending(py, &engine)?,
+        future: Future::EMPTY,
         children: Slot::new(Some(Own::tuple(py, &children)?)),
         total: Cell::new(different.len()),
         ended: Cell::new(0),
@@ -240,7 +240,8 @@ fn gather(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
         decided: Cell::new(false),
         caller: Slot::new(current_task::for_call_graph(py, engine.as_any())?),
     };
-    gathering.future.mark_derived();
+    gathering.begin(&engine, Future::source(py, &engine)?);
+    gathering.mark_derived();
     let gathering = Own::alloc(py, gathering)?;
     watch_all(py, &gathering, different)?;
     Ok(gathering.into_any())

@@ -64,14 +64,16 @@ impl Class for Handle {
     }
 }
 
-impl Handle {
-    fn data(
-        py: Python<'_>,
-        owner: &Own,
-        callback: Own,
-        args: &[Own],
-        context: Option<Own>,
-    ) -> PyRes<Self> {
+/// How a handle keeps what it is given.
+struct Call {
+    args: Option<Own>,
+    arity: Arity,
+    context: Own,
+}
+
+impl Call {
+    #[inline(always)]
+    fn new(py: Python<'_>, args: &[Own], context: Option<Own>) -> PyRes<Self> {
         let (args, arity) = match args {
             [] => (None, Arity::None),
             [one] => (Some(one.clone()), Arity::One),
@@ -82,15 +84,26 @@ impl Handle {
             None => snapshot::capture(py)?,
         };
         Ok(Self {
+            args,
+            arity,
+            context,
+        })
+    }
+}
+
+impl Handle {
+    #[inline(always)]
+    fn around(owner: &Own, callback: Own, call: Call) -> Self {
+        Self {
             callback: Slot::new(Some(callback)),
-            args: Slot::new(args),
-            arity: Cell::new(arity),
+            args: Slot::new(call.args),
+            arity: Cell::new(call.arity),
             cancelled: Cell::new(false),
             is_shared: Cell::new(false),
-            context: Slot::new(Some(context)),
+            context: Slot::new(Some(call.context)),
             owner: Slot::new(Some(owner.clone())),
             source_traceback: Slot::empty(),
-        })
+        }
     }
 
     /// A call of `callback(*args)` in `context` (default: a copy of the current one) for the loop `owner`.
@@ -102,7 +115,8 @@ impl Handle {
         args: &[Own],
         context: Option<Own>,
     ) -> PyRes<Own<Self>> {
-        Own::alloc(py, Self::data(py, owner, callback, args, context)?)
+        let call = Call::new(py, args, context)?;
+        Own::make(py, || Self::around(owner, callback, call))
     }
 
     /// Has it been cancelled?

@@ -9,7 +9,7 @@ use std::ffi::CStr;
 
 use pyo3::prelude::*;
 
-use super::{Handle, asyncio_class};
+use super::{Call, Handle, asyncio_class};
 use crate::ffi::{
     self, Class, Immortal, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot,
     WithWeakrefs, call, runtime,
@@ -106,7 +106,7 @@ pub fn new_shared(
     if !cfg!(Py_3_14) {
         return Handle::new(py, owner, callback, args, context);
     }
-    let handle = Handle::data(py, owner, callback, args, context)?;
+    let handle = Handle::around(owner, callback, Call::new(py, args, context)?);
     Ok(ThreadSafeHandle::new(py, handle)?.base().clone())
 }
 

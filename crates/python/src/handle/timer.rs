@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use pyo3::prelude::*;
 
-use super::{Handle, asyncio_class, repr, repr_info};
+use super::{Call, Handle, asyncio_class, repr, repr_info};
 use crate::ffi::{
     self, Class, Compare, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot,
     WithWeakrefs, call,
@@ -51,17 +51,14 @@ impl TimerHandle {
         context: Option<Own>,
         garbage: &Rc<Cell<usize>>,
     ) -> PyRes<Own<Self>> {
-        let handle = Handle::data(py, owner, callback, args, context)?;
-        let scheduled = Cell::new(false);
-        Own::alloc(
-            py,
-            Self {
-                handle,
-                when,
-                scheduled,
-                garbage: Rc::clone(garbage),
-            },
-        )
+        let call = Call::new(py, args, context)?;
+        let garbage = Rc::clone(garbage);
+        Own::make(py, || Self {
+            handle: Handle::around(owner, callback, call),
+            when,
+            scheduled: Cell::new(false),
+            garbage,
+        })
     }
 
     /// One of the same call that stands in no heap.

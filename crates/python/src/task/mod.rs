@@ -76,7 +76,7 @@ impl Class for Task {
     }
 
     fn uninitialised(_py: Python<'_>) -> PyRes<Option<Self>> {
-        Ok(Some(Self::around(Future::empty())))
+        Ok(Some(Self::EMPTY))
     }
 
     fn traverse(&self, visit: &mut Visit) {
@@ -127,22 +127,44 @@ fn report_destroyed(py: Python<'_>, this: &Own<Task>) -> PyRes<()> {
     this.report(py, details)
 }
 
-impl Task {
-    fn around(future: Future) -> Self {
-        Self {
-            future,
-            coro: Slot::empty(),
-            context: Slot::empty(),
-            fut_waiter: Slot::empty(),
-            name: Slot::empty(),
-            number: Cell::new(0),
-            must_cancel: Cell::new(false),
-            log_destroy_pending: Cell::new(true),
-            cancel_requests: Cell::new(0),
-            listed: Cell::new(None),
-            lister: Slot::empty(),
-        }
+/// A name, or the number of one that has none.
+#[derive(Debug)]
+struct Named {
+    name: Option<Own>,
+    number: u64,
+}
+
+impl Named {
+    #[inline]
+    fn new(py: Python<'_>, name: Option<&Own>) -> PyRes<Self> {
+        Ok(match name.filter(|name| !name.is_none()) {
+            None => Self {
+                name: None,
+                number: LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1,
+            },
+            Some(name) => Self {
+                name: Some(arguments::name_text(py, name)?),
+                number: 0,
+            },
+        })
     }
+}
+
+impl Task {
+    #[allow(clippy::declare_interior_mutable_const)]
+    const EMPTY: Self = Self {
+        future: Future::EMPTY,
+        coro: Slot::empty(),
+        context: Slot::empty(),
+        fut_waiter: Slot::empty(),
+        name: Slot::empty(),
+        number: Cell::new(0),
+        must_cancel: Cell::new(false),
+        log_destroy_pending: Cell::new(true),
+        cancel_requests: Cell::new(0),
+        listed: Cell::new(None),
+        lister: Slot::empty(),
+    };
 
     /// A task of one of our loops: `loop.create_task`. The first step is scheduled, or taken at once for `eager_start`
     /// in a running loop. Errors: `TypeError` where `coro` is no coroutine.
@@ -157,26 +179,25 @@ impl Task {
     ) -> PyRes<Own<Self>> {
         arguments::check_coroutine(py, coro)?;
         arguments::check_context(py, context)?;
-        let data = Self::around(Future::pending(py, engine)?);
-        data.coro.set(Some(coro.clone()));
-        data.take_name(py, name)?;
-        data.context.set(Some(match context {
+        let source = Future::source(py, engine)?;
+        let name = Named::new(py, name)?;
+        let context = match context {
             Some(context) => context.clone(),
             None => snapshot::capture(py)?,
-        }));
-        let task = Own::alloc(py, data)?;
+        };
+        let task = Own::make(py, || Self::EMPTY)?;
+        task.begin(engine, source);
+        task.coro.set(Some(coro.clone()));
+        task.context.set(Some(context));
+        task.take_name(name);
         Self::start(py, &task, eager_start)?;
         Ok(task)
     }
 
-    fn take_name(&self, py: Python<'_>, name: Option<&Own>) -> PyRes<()> {
-        match name.filter(|name| !name.is_none()) {
-            None => self
-                .number
-                .set(LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1),
-            Some(name) => self.name.set(Some(arguments::name_text(py, name)?)),
-        }
-        Ok(())
+    #[inline]
+    fn take_name(&self, Named { name, number }: Named) {
+        self.name.set(name);
+        self.number.set(number);
     }
 
     /// Begins: lists the task and schedules or takes its first step.

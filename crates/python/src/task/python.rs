@@ -3,7 +3,7 @@
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
-use super::{Task, arguments, cancel, eager, functions};
+use super::{Named, Task, arguments, cancel, eager, functions};
 use crate::ffi::{
     Args, Class, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder, call,
 };
@@ -45,7 +45,7 @@ fn init(py: Python<'_>, this: &Own<Task>, args: Args<'_>) -> PyRes<()> {
     this.cancel_requests.set(0);
     this.coro.set(Some(coro.clone()));
     this.context.set(Some(context_or_copy(py, context)?));
-    this.take_name(py, name)?;
+    this.take_name(Named::new(py, name)?);
     let eager_start = eager_start.map_or(Ok(false), |eager| call::truth(py, eager))?;
     Task::start(py, this, eager_start)
 }

@@ -15,6 +15,7 @@ pub(super) struct Get {
 }
 
 impl Get {
+    #[inline(always)]
     pub(super) fn new(queue: &Own<Queue>) -> Self {
         Self {
             queue: Slot::new(Some(queue.clone())),

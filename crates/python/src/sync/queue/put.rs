@@ -16,6 +16,7 @@ pub(super) struct Put {
 }
 
 impl Put {
+    #[inline(always)]
     pub(super) fn new(queue: &Own<Queue>, item: &Own) -> Self {
         Self {
             queue: Slot::new(Some(queue.clone())),

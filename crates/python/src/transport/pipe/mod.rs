@@ -122,7 +122,7 @@ impl PipeTransport {
 
     fn later(this: &Own<Self>, call: SinkCall) {
         if let Some(engine) = this.engine.get() {
-            engine.schedule_quietly(Entry::Sink(SinkRef(this.as_any().clone()), call));
+            engine.schedule_quietly(Entry::sink(SinkRef(this.as_any().clone()), call));
         }
     }
 

@@ -222,7 +222,7 @@ impl StreamTransport {
     /// Schedules one of our own calls.
     fn later(&self, _py: Python<'_>, this: &Own<Self>, call: SinkCall) -> PyRes<()> {
         if let Some(engine) = self.engine.get() {
-            engine.schedule_quietly(Entry::Sink(SinkRef(this.as_any().clone()), call));
+            engine.schedule_quietly(Entry::sink(SinkRef(this.as_any().clone()), call));
         }
         Ok(())
     }

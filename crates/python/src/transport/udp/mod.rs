@@ -288,7 +288,7 @@ fn fatal(py: Python<'_>, this: &Own<DatagramTransport>, exception: Own, text: &s
 impl DatagramTransport {
     fn later(this: &Own<Self>, call: SinkCall) {
         if let Some(engine) = this.engine.get() {
-            engine.schedule_quietly(Entry::Sink(SinkRef(this.as_any().clone()), call));
+            engine.schedule_quietly(Entry::sink(SinkRef(this.as_any().clone()), call));
         }
     }
 
