@@ -17,6 +17,16 @@ esac
 scripts/build.sh "$version" release bench
 install_seeds "$version"
 
+# Debian's interpreter has its library inside; extensions that ask for the library itself (talyn) find it here, and none of those that stand
+# beside it there, which belong to another libc.
+newer=${FERRIO_NEWER_PYTHON:-$root/.newer-python}/$version/root/usr/lib
+library=$(find "$newer" -name "libpython$version.so.1.0" -print -quit 2>/dev/null || true)
+if [ -n "$library" ]; then
+    mkdir -p ".venv-$version/libpython"
+    ln -sf "$library" ".venv-$version/libpython/"
+    export LD_LIBRARY_PATH=$root/.venv-$version/libpython${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+fi
+
 # One at a time: a loop that has no wheel for this machine must not keep the others out. Why it was left out is told in the results.
 say "other loops"
 told=.venv-$version/not-installable.txt

@@ -5,6 +5,7 @@ import decimal
 import fractions
 import gc
 import sys
+import warnings
 import weakref
 
 import pytest
@@ -160,6 +161,24 @@ def test_one_that_refers_to_itself_by_its_result_is_collected(lib, delay):
     alive = weakref.ref(box)
     del box
     gc.collect()
+    assert alive() is None
+
+
+def test_one_that_was_never_awaited_can_be_kept_by_who_is_warned(lib):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        lib.sleep(0)
+        gc.collect()
+    (warning,) = caught
+    kept = warning.source
+    assert gc.is_tracked(kept)
+    assert kept.send(None) is None
+    alive = weakref.ref(kept)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept.close()
+        del kept, warning, caught
+        gc.collect()
     assert alive() is None
 
 

@@ -337,10 +337,7 @@ impl<T: Class> Object<T> {
         // SAFETY: CPython calls this once, when the last reference is gone, with an object of class `T` or a subclass.
         // A panic loses what was left to drop, which is better than the process.
         guard::quiet((), || unsafe {
-            if T::FINALIZER
-                && Self::data(object).wants_finalizer()
-                && ffi::PyObject_CallFinalizerFromDealloc(object) < 0
-            {
+            if T::FINALIZER && Self::data(object).wants_finalizer() && Self::finalize(object) {
                 return;
             }
             if T::GC {
@@ -364,6 +361,19 @@ impl<T: Class> Object<T> {
             }
             refcount::down(class.cast());
         });
+    }
+
+    /// Calls the finalizer; does the object live on?
+    #[cold]
+    unsafe fn finalize(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: called by `tp_dealloc`, first.
+        unsafe {
+            if T::GC && ffi::PyObject_GC_IsTracked(object) == 0 {
+                // One that lives on may refer to anything from now on, and CPython takes for granted that it is followed.
+                ffi::PyObject_GC_Track(object.cast());
+            }
+            ffi::PyObject_CallFinalizerFromDealloc(object) < 0
+        }
     }
 
     /// Keeps the memory of a dead object for the next one of its class. Not where the collector has finalized it: the mark
