@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 
 use super::recycle::{self, Recycled};
 use super::visit::Visit;
-use super::{Own, PyRes, Raised, guard, refcount};
+use super::{Own, PyRes, Raised, guard};
 
 /// What stands between the object header and the data.
 pub trait Head: Default + 'static {
@@ -359,7 +359,7 @@ impl<T: Class> Object<T> {
                 let free = (*class).tp_free.expect("a ready type has tp_free");
                 free(object.cast());
             }
-            refcount::down(class.cast());
+            ffi::Py_DECREF(class.cast());
         });
     }
 

@@ -29,7 +29,6 @@ mod method;
 mod own;
 mod raised;
 pub mod recycle;
-mod refcount;
 mod running_loop;
 pub mod runtime;
 mod shared;

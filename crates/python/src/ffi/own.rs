@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::class::{Class, Extends, Object, TypeSlot};
-use super::{PyRes, Raised, refcount};
+use super::{PyRes, Raised};
 
 /// Any Python object: the type parameter of an `Own` that promises nothing.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<T> Own<T> {
     pub(super) unsafe fn from_borrowed_ptr(ptr: *mut ffi::PyObject) -> Self {
         // SAFETY: the caller says that it is live, so not null.
         unsafe {
-            refcount::up(ptr);
+            ffi::Py_INCREF(ptr);
             Self {
                 object: NonNull::new_unchecked(ptr),
                 class: PhantomData,
@@ -129,7 +129,7 @@ impl<T> Own<T> {
     #[inline]
     pub fn refcount(&self) -> isize {
         // SAFETY: live object.
-        unsafe { refcount::get(self.as_ptr()) }
+        unsafe { ffi::Py_REFCNT(self.as_ptr()) as isize }
     }
 }
 
@@ -378,7 +378,7 @@ impl<T> Drop for Own<T> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: gives up the one reference owned here; not `Send`, so this thread is attached.
-        unsafe { refcount::down(self.as_ptr()) }
+        unsafe { ffi::Py_DECREF(self.as_ptr()) }
     }
 }
 
@@ -447,7 +447,7 @@ impl<T> Unowned<T> {
     pub fn upgrade(&self, _py: Python<'_>) -> Option<Own<T>> {
         // SAFETY: `note`'s promise: the memory is still the object's, as its note still stands.
         unsafe {
-            (refcount::get(self.0.as_ptr()) > 0).then(|| Own::from_borrowed_ptr(self.0.as_ptr()))
+            (ffi::Py_REFCNT(self.0.as_ptr()) > 0).then(|| Own::from_borrowed_ptr(self.0.as_ptr()))
         }
     }
 }
@@ -491,7 +491,7 @@ impl Immortal {
             .is_err()
         {
             // SAFETY: the loser's own reference.
-            unsafe { refcount::down(ptr) }
+            unsafe { ffi::Py_DECREF(ptr) }
         }
     }
 
