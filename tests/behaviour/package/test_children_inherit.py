@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import zipfile
 
 import pytest
@@ -384,6 +385,12 @@ def test_importing_ferrio_imports_no_multiprocessing(run):
     assert run(("-m", "ferrio"), "-c", show) == "[]\n"
 
 
+def _sleeps(pid):
+    """Does the process wait in the kernel?"""
+    with open(f"/proc/{pid}/stat") as stat:
+        return stat.read().rpartition(")")[2].split()[0] == "S"
+
+
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_ctrl_c_ends_parent_and_children(start, method):
     program = """\
@@ -412,7 +419,11 @@ def test_ctrl_c_ends_parent_and_children(start, method):
     ends = []
     for launcher in ((), ("-m", "ferrio")):
         with start(launcher, "app.py", method, files={"app.py": program}, start_new_session=True) as process:
-            children = {int(process.stdout.readline()) for _ in range(3)} - {process.pid}
+            running = {int(process.stdout.readline()) for _ in range(3)}
+            # A signal between the interpreter's last look and `epoll_wait` waits for the next event, on asyncio.
+            while not all(map(_sleeps, running)):
+                time.sleep(0.01)
+            children = running - {process.pid}
             os.killpg(process.pid, signal.SIGINT)
             out, _ = process.communicate()
         ends.append((process.returncode, out))
