@@ -19,7 +19,7 @@ install_seeds "$version"
 
 # Debian's interpreter has its library inside; extensions that ask for the library itself (talyn) find it here, and none of those that stand
 # beside it there, which belong to another libc.
-newer=${FERRIO_NEWER_PYTHON:-$root/.newer-python}/$version/root/usr/lib
+newer=${FERRIO_NEWER_PYTHON:-$root/.newer-python}/$version
 library=$(find "$newer" -name "libpython$version.so.1.0" -print -quit 2>/dev/null || true)
 if [ -n "$library" ]; then
     mkdir -p ".venv-$version/libpython"

@@ -33,10 +33,10 @@ impl Engine {
     /// Appends to the ready queue. Errors: `RuntimeError` where the loop is closed, or in debug mode on the wrong thread.
     #[inline]
     pub fn schedule(&self, py: Python<'_>, entry: Entry) -> PyRes<()> {
-        if !self.inbox().gate().is_usual() {
+        if let Some(entry) = self.schedule_usually(entry) {
             self.enter_gate(py)?;
+            self.schedule_quietly(entry);
         }
-        self.ready.with(|ready| ready.push_back(entry));
         Ok(())
     }
 
@@ -46,7 +46,7 @@ impl Engine {
         if !self.inbox().gate().is_usual() {
             return Some(entry);
         }
-        self.ready.with(|ready| ready.push_back(entry));
+        self.schedule_quietly(entry);
         None
     }
 

@@ -122,7 +122,6 @@ fn enter_fresh(
     this.set_thread(runtime::thread_ident());
     signals::begin(py, this)?;
     recycle::begin_run(py);
-    snapshot::open(py);
     Ok(Rest::Fresh {
         suspended,
         enclosing,
@@ -310,7 +309,7 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     let calls = this.operations();
     this.shut();
     dispatch::abandon(py, &calls)?;
-    snapshot::close(py);
     recycle::close(py);
+    snapshot::close(py);
     Ok(())
 }

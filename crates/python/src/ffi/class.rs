@@ -248,16 +248,13 @@ impl<T: Class> Object<T> {
     ///
     /// The data is made where it stays. Made elsewhere it is moved there two words at a time, and the processor waits until the single
     /// words that have just been written have arrived.
-    ///
-    /// # Safety
-    /// Attached.
     #[inline(always)]
-    pub(super) unsafe fn alloc(data: impl FnOnce() -> T) -> *mut ffi::PyObject {
+    pub(super) fn alloc(py: Python<'_>, data: impl FnOnce() -> T) -> *mut ffi::PyObject {
         // SAFETY: the type's basicsize is that of `Object<T>`; the object is tracked only after everything is written.
         unsafe {
             let class = T::slot().raw();
             debug_assert!(!class.is_null(), "type used before it was made");
-            let object = match T::RECYCLED.and_then(|kind| recycle::take(kind)) {
+            let object = match T::RECYCLED.and_then(|kind| recycle::take(py, kind)) {
                 Some(memory) => ffi::PyObject_Init(memory.as_ptr(), class).cast::<Self>(),
                 None if T::GC => ffi::PyObject_GC_New::<Self>(class),
                 None => ffi::PyObject_New::<Self>(class),
@@ -343,8 +340,8 @@ impl<T: Class> Object<T> {
             if T::GC {
                 ffi::PyObject_GC_UnTrack(object.cast());
             }
-            let class = ffi::Py_TYPE(object);
-            Self::data(object).before_dealloc(Python::assume_attached());
+            let (py, class) = (Python::assume_attached(), ffi::Py_TYPE(object));
+            Self::data(object).before_dealloc(py);
             if let Some(offset) = T::Head::WEAKREFS {
                 if !(*Self::head_field(object, offset)).is_null() {
                     ffi::PyObject_ClearWeakRefs(object);
@@ -355,7 +352,7 @@ impl<T: Class> Object<T> {
                 let dict = Self::head_field(object, offset);
                 ffi::Py_CLEAR(dict);
             }
-            if !Self::recycle(object, class) {
+            if !Self::recycle(py, object, class) {
                 let free = (*class).tp_free.expect("a ready type has tp_free");
                 free(object.cast());
             }
@@ -379,7 +376,11 @@ impl<T: Class> Object<T> {
     /// Keeps the memory of a dead object for the next one of its class. Not where the collector has finalized it: the mark
     /// stands in its header for good, and the next object's finalizer would never be called.
     #[inline]
-    unsafe fn recycle(object: *mut ffi::PyObject, class: *mut ffi::PyTypeObject) -> bool {
+    unsafe fn recycle(
+        py: Python<'_>,
+        object: *mut ffi::PyObject,
+        class: *mut ffi::PyTypeObject,
+    ) -> bool {
         let Some(kind) = T::RECYCLED else {
             return false;
         };
@@ -387,7 +388,7 @@ impl<T: Class> Object<T> {
         unsafe {
             class == T::slot().raw()
                 && !(T::FINALIZER && ffi::PyObject_GC_IsFinalized(object) != 0)
-                && recycle::give(kind, object)
+                && recycle::give(py, kind, object)
         }
     }
 

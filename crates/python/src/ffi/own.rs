@@ -297,8 +297,9 @@ impl<T: Class> Own<T> {
     /// The same around what `data` makes, which need not be moved then. It must not panic.
     #[inline(always)]
     pub fn make(py: Python<'_>, data: impl FnOnce() -> T) -> PyRes<Self> {
-        // SAFETY: `Object::alloc` returns an owned, fully written object or null with an error.
-        unsafe { Self::from_owned_ptr(py, Object::<T>::alloc(data)) }
+        let object = Object::<T>::alloc(py, data);
+        // SAFETY: an owned, fully written object or null with an error.
+        unsafe { Self::from_owned_ptr(py, object) }
     }
 
     /// Has the collector follow it from now on, if it did not (`Class::is_followed_at_once`).

@@ -73,69 +73,58 @@ pub(super) fn reserve(kind: Recycled, size: usize, collected: bool) {
 }
 
 /// Memory for a new object, still with the header of the dead one.
-///
-/// # Safety
-/// Attached.
 #[inline]
-pub(super) unsafe fn take(kind: Recycled) -> Option<NonNull<ffi::PyObject>> {
-    // SAFETY: attached; what stands in the chain is dead memory of ours, linked by `give`.
-    unsafe {
-        let pool = &POOLS.get().pools[usize::from(kind.0)];
-        let object = NonNull::new(pool.first.get())?;
-        pool.first.set(*link(object.as_ptr()));
-        pool.length.set(pool.length.get() - 1);
-        Some(object)
-    }
+pub(super) fn take(py: Python<'_>, kind: Recycled) -> Option<NonNull<ffi::PyObject>> {
+    let pool = &POOLS.get(py).pools[usize::from(kind.0)];
+    let object = NonNull::new(pool.first.get())?;
+    // SAFETY: what stands in the chain is dead memory of ours, linked by `give`.
+    pool.first.set(unsafe { *link(object.as_ptr()) });
+    pool.length.set(pool.length.get() - 1);
+    Some(object)
 }
 
 /// Keeps a dead object's memory; false where there is no room.
 ///
 /// # Safety
-/// Attached. The object is of exactly the class that has reserved `kind`, untracked, its data dropped, and nobody refers to it.
+/// The object is of exactly the class that has reserved `kind`, untracked, its data dropped, and nobody refers to it.
 #[inline]
-pub(super) unsafe fn give(kind: Recycled, object: *mut ffi::PyObject) -> bool {
-    // SAFETY: the caller's promise: the memory is ours now.
-    unsafe {
-        let pools = POOLS.get();
-        let pool = &pools.pools[usize::from(kind.0)];
-        if !pools.open.get() || pool.length.get() >= MOST {
-            return false;
-        }
-        *link(object) = pool.first.get();
-        pool.first.set(object);
-        pool.length.set(pool.length.get() + 1);
-        true
+pub(super) unsafe fn give(py: Python<'_>, kind: Recycled, object: *mut ffi::PyObject) -> bool {
+    let pool = &POOLS.get(py).pools[usize::from(kind.0)];
+    if !is_open(py) || pool.length.get() >= MOST {
+        return false;
     }
+    // SAFETY: the caller's promise: the memory is ours now.
+    unsafe { *link(object) = pool.first.get() };
+    pool.first.set(object);
+    pool.length.set(pool.length.get() + 1);
+    true
 }
 
 /// A loop runs: keep memory from now on.
-pub fn begin_run(_py: Python<'_>) {
-    // SAFETY: attached.
-    let pools = unsafe { POOLS.get() };
+pub fn begin_run(py: Python<'_>) {
+    let pools = POOLS.get(py);
     pools.runs.set(pools.runs.get() + 1);
     pools.open.set(cfg!(not(Py_GIL_DISABLED)));
 }
 
 /// It runs no more.
-pub fn end_run(_py: Python<'_>) {
-    // SAFETY: attached.
-    let pools = unsafe { POOLS.get() };
-    pools.runs.set(pools.runs.get().saturating_sub(1));
+pub fn end_run(py: Python<'_>) {
+    let runs = &POOLS.get(py).runs;
+    runs.set(runs.get().saturating_sub(1));
 }
 
-/// Does a loop run, in any thread?
-pub(super) fn has_runs(_py: Python<'_>) -> bool {
-    // SAFETY: attached.
-    unsafe { POOLS.get() }.runs.get() > 0
+/// Is anything kept?
+#[inline]
+pub(super) fn is_open(py: Python<'_>) -> bool {
+    POOLS.get(py).open.get()
 }
 
 /// A loop has been closed: where none runs, the memory is given back.
 pub fn close(py: Python<'_>) {
-    if has_runs(py) {
+    let pools = POOLS.get(py);
+    if pools.runs.get() > 0 {
         return;
     }
-    // SAFETY: attached.
-    let pools = unsafe { POOLS.get() };
     pools.open.set(false);
     for (pool, layout) in pools.pools.iter().zip(&LAYOUTS) {
         let collected = layout.load(Ordering::Relaxed) & 1 == 1;

@@ -8,7 +8,6 @@
 //! CPython has no function for "the mapping of the current context", so this reads three of its fields. Where they stand is
 //! found at import, by trying (`find_fields`); in an interpreter that is laid out otherwise a capture is a copy, as in asyncio.
 
-use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -39,22 +38,9 @@ static EMPTY: AtomicPtr<ffi::PyObject> = AtomicPtr::new(ptr::null_mut());
 /// How much of the thread's state is searched: it is larger in every version.
 const STATE_WORDS: usize = 40;
 
-static SPARE: Shared<Spare> = Shared::new(Spare {
-    open: Cell::new(false),
-    contexts: GuardedCell::new(Vec::new()),
-});
-
-/// Contexts that only we know, with no variables. Opened and closed with recycled memory (`recycle`).
-struct Spare {
-    open: Cell<bool>,
-    contexts: GuardedCell<Vec<*mut ffi::PyObject>>,
-}
-
-#[inline]
-fn spare(_py: Python<'_>) -> &'static Spare {
-    // SAFETY: attached. Nothing is kept where `find_fields` has found nothing, so never without the interpreter lock.
-    unsafe { SPARE.get() }
-}
+/// Contexts that only we know, with no variables; kept while memory is (`recycle`).
+static SPARE: Shared<GuardedCell<Vec<*mut ffi::PyObject>>> =
+    Shared::new(GuardedCell::new(Vec::new()));
 
 /// What a call needs to run in a copy of the current context later: a mapping, or a `Context`.
 #[inline]
@@ -115,7 +101,7 @@ pub fn lend(py: Python<'_>, captured: Own) -> PyRes<(Own, bool)> {
     if !is_mapping(&captured) {
         return Ok((captured, false));
     }
-    let Some(spare) = spare(py).contexts.with(Vec::pop) else {
+    let Some(spare) = SPARE.get(py).with(Vec::pop) else {
         return Ok((around(py, captured)?, true));
     };
     // SAFETY: `give_back` has put its one reference there.
@@ -139,10 +125,10 @@ pub fn give_back(py: Python<'_>, context: Own) {
         );
     }
     // Values that died just now may have run anything, a loop even.
-    let spare = spare(py);
-    let has_room = spare.open.get() && spare.contexts.with(|all| all.len() < recycle::MOST);
+    let spare = SPARE.get(py);
+    let has_room = recycle::is_open(py) && spare.with(|all| all.len() < recycle::MOST);
     if has_room && context.refcount() == 1 {
-        spare.contexts.with(|all| all.push(context.into_ptr()));
+        spare.with(|all| all.push(context.into_ptr()));
     }
 }
 
@@ -168,19 +154,12 @@ pub fn put_away(py: Python<'_>, context: Own) -> Own {
     mapping
 }
 
-/// A loop runs: keep contexts from now on.
-pub fn open(py: Python<'_>) {
-    spare(py).open.set(true);
-}
-
-/// A loop has been closed: where none runs, keep none.
+/// A loop has been closed: where no memory is kept any more (`recycle::close`), no context is.
 pub fn close(py: Python<'_>) {
-    if recycle::has_runs(py) {
+    if recycle::is_open(py) {
         return;
     }
-    let spare = spare(py);
-    spare.open.set(false);
-    for context in spare.contexts.take() {
+    for context in SPARE.get(py).take() {
         // SAFETY: attached; the reference was ours.
         unsafe { ffi::Py_DECREF(context) }
     }

@@ -1,13 +1,11 @@
 //! Returning a value from an iterator slot means raising `StopIteration(value)`. Making one costs 76 ns on 3.13, more than
 //! a whole coroutine frame; filling the value into one that nobody else holds costs 23.
 
-#[cfg(all(Py_3_12, not(Py_GIL_DISABLED)))]
-pub(super) use reused::raise;
-#[cfg(all(Py_3_12, not(Py_GIL_DISABLED)))]
-pub use reused::release;
+pub(super) use values::raise;
+pub use values::release;
 
 #[cfg(all(Py_3_12, not(Py_GIL_DISABLED)))]
-mod reused {
+mod values {
     use std::cell::Cell;
 
     use pyo3::ffi;
@@ -31,8 +29,7 @@ mod reused {
     /// Raises `StopIteration(value)`.
     #[inline]
     pub fn raise(py: Python<'_>, value: Own) {
-        // SAFETY: attached.
-        let reused = unsafe { REUSED.get() };
+        let reused = REUSED.get(py);
         let exception = match reused.exception.take() {
             Some(old) if is_ours_alone(&old) => old,
             _ => match make(py) {
@@ -53,9 +50,8 @@ mod reused {
 
     /// Lets go of the last value raised, so that it lives no longer than under asyncio. Called when an awaitable dies.
     #[inline]
-    pub fn release(_py: Python<'_>) {
-        // SAFETY: attached.
-        let reused = unsafe { REUSED.get() };
+    pub fn release(py: Python<'_>) {
+        let reused = REUSED.get(py);
         if reused.is_filled.get() {
             empty(reused);
         }
@@ -112,14 +108,9 @@ mod reused {
     }
 }
 
-#[cfg(any(not(Py_3_12), Py_GIL_DISABLED))]
-pub(super) use anew::raise;
-#[cfg(any(not(Py_3_12), Py_GIL_DISABLED))]
-pub use anew::release;
-
 /// On 3.11 `await` takes `am_send`, so there it is only for `next()` by hand; without the interpreter lock threads cannot share one.
 #[cfg(any(not(Py_3_12), Py_GIL_DISABLED))]
-mod anew {
+mod values {
     use pyo3::ffi;
     use pyo3::prelude::*;
 
