@@ -103,9 +103,9 @@ impl<T> TimerHeap<T> {
         self.heap.is_empty()
     }
 
-    /// One item in the heap has died.
-    pub fn note_cancelled(&mut self) {
-        self.dead += 1;
+    /// So many items in the heap have died.
+    pub fn note_cancelled(&mut self, count: usize) {
+        self.dead += count;
     }
 
     /// An item handed out by `pop_due` was dead.

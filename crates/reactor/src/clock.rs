@@ -37,9 +37,29 @@ pub fn tick_ns() -> u64 {
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
+/// How far behind the last tick is taken to be at most: twenty-five ticks, for a virtual machine whose other processors stand still.
+const STALE_NS: u64 = 100_000_000;
+
+/// Is it after `deadline_ns`, or that very moment? Far from it the last tick is enough to tell.
+#[inline]
+#[must_use]
+pub fn has_come(deadline_ns: u64) -> bool {
+    deadline_ns <= tick_ns().saturating_add(STALE_NS) && deadline_ns <= now_ns()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::now_ns;
+    use super::{STALE_NS, has_come, now_ns};
+
+    #[test]
+    fn a_moment_has_come_from_then_on() {
+        let now = now_ns();
+        assert!(has_come(0) && has_come(now - STALE_NS) && has_come(now));
+        assert!(!has_come(now + 1000 * STALE_NS) && !has_come(u64::MAX));
+        let soon = now_ns() + 2_000_000;
+        while !has_come(soon) {}
+        assert!(now_ns() >= soon);
+    }
 
     #[test]
     fn it_is_the_kernels_monotonic_clock_and_never_goes_back() {

@@ -275,3 +275,82 @@ def test_left_it_keeps_nothing(run, lib):
         assert alive() is None
 
     run(main())
+
+
+def test_what_its_timer_will_call(run, lib):
+    async def main():
+        async with lib.timeout(1000) as timeout:
+            timer = timeout._timeout_handler
+            assert timer._callback == timeout._on_timeout and timer._callback.__self__ is timeout
+            assert timer._args == () and timer.when() == timeout.when()
+            assert "_on_timeout" in repr(timer)
+            assert timer == timer and timer.get_context() is not None
+        assert timer.cancelled() and timer._args is None
+
+    run(main())
+
+
+@pytest.mark.debug_off
+def test_a_derived_class_may_stop_otherwise(run, lib):
+    async def main():
+        stopped = asyncio.get_running_loop().create_future()
+
+        class Mine(lib.Timeout):
+            def _on_timeout(self):
+                stopped.set_result(self)
+                super()._on_timeout()
+
+        with pytest.raises(TimeoutError):
+            async with Mine(asyncio.get_running_loop().time() + 0.01) as mine:
+                await forever()
+        assert await stopped is mine
+
+    run(main())
+
+
+def test_a_hundred_come_and_go_with_all_that_hangs_on_them(run, lib):
+    class Mine(lib.Timeout):
+        __slots__ = ("more",)
+
+    async def main():
+        for make in (lib.timeout, lib.timeout_at, lib.Timeout, Mine):
+            dead = []
+            for _ in range(100):
+                timeout = make(None)
+                timeout.mark = object()
+                weakref.finalize(timeout, dead.append, timeout.mark)
+                async with timeout:
+                    assert vars(timeout)["mark"] is timeout.mark
+                del timeout
+                assert "mark" not in vars(make(None))
+            gc.collect()
+            assert len(dead) == 100
+
+    run(main())
+
+
+def test_a_finalizer_that_the_class_is_given(run, lib):
+    async def main():
+        dead, kept = [], []
+        lib.Timeout.__del__ = lambda self: dead.append(self.when())
+        try:
+            for number in (1.0, 2.0):
+                async with lib.timeout_at(10**9 + number):
+                    pass
+            ring = lib.timeout_at(3.0)
+            ring.ring = ring
+            del ring
+            gc.collect()
+            assert dead == [10**9 + 1, 10**9 + 2, 3]
+            lib.Timeout.__del__ = lambda self: kept.append(self)
+            lib.timeout_at(4.0)
+            assert [timeout.when() for timeout in kept] == [4]
+        finally:
+            del lib.Timeout.__del__
+        del kept[:]
+        lib.timeout_at(5.0)
+        async with lib.timeout(1000) as timeout:
+            pass
+        assert len(dead) == 3 and not timeout.expired()
+
+    run(main())

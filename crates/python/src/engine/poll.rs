@@ -85,24 +85,31 @@ impl Engine {
         let dead = self.sweep_timers();
         self.timers.with(|timers| timers.push(deadline, timer));
         // One that is due by the next turn must not wait until the poll budget is spent.
-        if deadline <= clock::now_ns() {
+        if clock::has_come(deadline) {
             self.poll_next_turn();
         }
         drop(dead);
     }
 
     /// Throws cancelled timers out when they are the majority; the caller drops them.
+    #[inline]
     fn sweep_timers(&self) -> Vec<Own<TimerHandle>> {
-        let mut dead = Vec::new();
         let cancelled = self.garbage.replace(0);
-        self.timers.with(|timers| {
-            for _ in 0..cancelled {
-                timers.note_cancelled();
-            }
-            if timers.garbage_is_due() {
-                timers.purge(|timer| timer.is_cancelled(), &mut dead);
-            }
+        let is_due = self.timers.with(|timers| {
+            timers.note_cancelled(cancelled);
+            timers.garbage_is_due()
         });
+        if is_due {
+            return self.purge_timers();
+        }
+        Vec::new()
+    }
+
+    #[cold]
+    fn purge_timers(&self) -> Vec<Own<TimerHandle>> {
+        let mut dead = Vec::new();
+        self.timers
+            .with(|timers| timers.purge(|timer| timer.is_cancelled(), &mut dead));
         dead.iter().for_each(|timer| timer.scheduled.set(false));
         dead
     }

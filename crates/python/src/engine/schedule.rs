@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::{Engine, Entry, Inbox, JobId, SinkCall, SinkRef};
 use crate::ffi::{self, Own, PyRes, Raised, SendOwn, call, coroutine};
-use crate::handle::{self, Handle, TimerHandle};
+use crate::handle::{self, Call, Handle, TimerHandle};
 use crate::names;
 
 /// Seconds of the loop's clock → nanoseconds, rounded so that the deadline has passed on the float clock too.
@@ -28,6 +28,12 @@ impl Engine {
     #[inline]
     pub fn seconds() -> f64 {
         clock::now_ns() as f64 / 1e9
+    }
+
+    /// Is it `when` on that clock, or later?
+    #[inline]
+    pub fn has_come(when: f64) -> bool {
+        clock::has_come(deadline_ns(when))
     }
 
     /// Appends to the ready queue. Errors: `RuntimeError` where the loop is closed, or in debug mode on the wrong thread.
@@ -122,17 +128,33 @@ impl Engine {
             this.enter_gate(py)?;
             this.check_callback(py, callback, function)?;
         }
-        let context = context.cloned();
-        let owner = this.as_any();
-        let timer = TimerHandle::new(
-            py,
-            owner,
-            when,
-            callback.clone(),
-            args,
-            context,
-            &this.garbage,
-        )?;
+        let call = Call::new(py, callback.clone(), args, context.cloned())?;
+        Self::start_timer(py, this, when, call)
+    }
+
+    /// `call_at(when, object.method)`, for a method that takes the object first.
+    pub fn call_method_at(
+        py: Python<'_>,
+        this: &Own<Self>,
+        when: f64,
+        method: &Own,
+        object: Own,
+    ) -> PyRes<Own<TimerHandle>> {
+        if !this.inbox().gate().is_usual() {
+            this.enter_gate(py)?;
+        }
+        let call = Call::of_method(py, method, object)?;
+        Self::start_timer(py, this, when, call)
+    }
+
+    #[inline(always)]
+    fn start_timer(
+        py: Python<'_>,
+        this: &Own<Self>,
+        when: f64,
+        call: Call,
+    ) -> PyRes<Own<TimerHandle>> {
+        let timer = TimerHandle::new(py, this.as_any(), when, call, &this.garbage)?;
         if this.is_debug() {
             timer.source_traceback.set(Some(extract_stack(py)?));
         }

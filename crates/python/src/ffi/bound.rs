@@ -1,4 +1,4 @@
-//! Methods that are looked up to be called once: `__aenter__` and `__aexit__` by `async with`, the callback of a timer.
+//! Methods that are looked up to be called once: `__aenter__` and `__aexit__` by `async with`.
 //!
 //! Up to 3.13 `async with` binds each of the two to the object, and CPython's bound methods are made and freed by the allocator.
 //! A `BoundMethod` is one whose memory is kept for the next. Called, it calls the method; in everything else it is the
@@ -8,7 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::builder::TypeBuilder;
-use super::class::{Class, Plain, TypeSlot, WithWeakrefs};
+use super::class::{Class, Object, Plain, TypeSlot, WithWeakrefs};
 use super::guard::trampoline;
 use super::recycle::Recycled;
 use super::slots::Compare;
@@ -17,7 +17,7 @@ use super::{Own, PyRes, Visit, call};
 /// A method and its object.
 #[derive(Debug)]
 #[repr(C)]
-pub struct BoundMethod {
+struct BoundMethod {
     /// First, as the type says (`called_by_vector`).
     vectorcall: ffi::vectorcallfunc,
     /// Something that is called with the object as its first argument, and binds itself.
@@ -44,20 +44,6 @@ impl Class for BoundMethod {
 }
 
 impl BoundMethod {
-    /// `method.__get__(object)`, for methods that `binds` has said yes to.
-    #[inline]
-    pub fn new(py: Python<'_>, method: Own, object: Own) -> PyRes<Own<Self>> {
-        let vectorcall = vectorcall;
-        Own::alloc(
-            py,
-            Self {
-                vectorcall,
-                method,
-                object,
-            },
-        )
-    }
-
     /// The one that CPython makes.
     fn usual(&self, py: Python<'_>) -> PyRes {
         // SAFETY: live objects; `binds` has seen the function there.
@@ -111,6 +97,61 @@ unsafe extern "C" fn vectorcall(
     })
 }
 
+/// The definition of a method of a native class, where it is one of those, and whose method it is.
+fn definition(method: &Own) -> Option<(&ffi::PyMethodDef, *mut ffi::PyTypeObject)> {
+    // SAFETY: a live object; one of this very type is laid out so, and its definition lives as long as its class.
+    unsafe {
+        let is_plain = ffi::Py_TYPE(method.as_ptr()) == &raw mut ffi::PyMethodDescr_Type;
+        is_plain.then(|| {
+            let descriptor = &*method.as_ptr().cast::<ffi::PyMethodDescrObject>();
+            (&*descriptor.d_method, descriptor.d_common.d_type)
+        })
+    }
+}
+
+/// Calls a native method without arguments that is bound to an object of its class.
+unsafe extern "C" fn call_noargs(
+    this: *mut ffi::PyObject,
+    items: *const *mut ffi::PyObject,
+    nargsf: usize,
+    kwnames: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trampoline(std::ptr::null_mut(), |_py| {
+        // SAFETY: the vectorcall protocol; `CalledOnce` has chosen this for a method that is called so.
+        unsafe {
+            let bound = Object::<BoundMethod>::data(this);
+            match definition(&bound.method) {
+                Some((method, _)) if ffi::PyVectorcall_NARGS(nargsf) == 0 && kwnames.is_null() => {
+                    (method.ml_meth.PyCFunction)(bound.object.as_ptr(), std::ptr::null_mut())
+                }
+                _ => vectorcall(this, items, nargsf, kwnames),
+            }
+        }
+    })
+}
+
+/// Calls a native method of any arguments that is bound to an object of its class.
+unsafe extern "C" fn call_args(
+    this: *mut ffi::PyObject,
+    items: *const *mut ffi::PyObject,
+    nargsf: usize,
+    kwnames: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    trampoline(std::ptr::null_mut(), |_py| {
+        // SAFETY: as in `call_noargs`.
+        unsafe {
+            let bound = Object::<BoundMethod>::data(this);
+            match definition(&bound.method) {
+                Some((method, _)) => {
+                    let (object, count) = (bound.object.as_ptr(), ffi::PyVectorcall_NARGS(nargsf));
+                    (method.ml_meth.PyCFunctionFastWithKeywords)(object, items, count, kwnames)
+                }
+                None => vectorcall(this, items, nargsf, kwnames),
+            }
+        }
+    })
+}
+
 unsafe extern "C" fn attribute(
     this: *mut ffi::PyObject,
     name: *mut ffi::PyObject,
@@ -128,8 +169,12 @@ unsafe extern "C" fn attribute(
 
 /// A method in the `__dict__` of a class, whose objects get a `BoundMethod` of it.
 #[derive(Debug)]
-pub struct CalledOnce {
+struct CalledOnce {
     method: Own,
+    /// How its `BoundMethod` is called.
+    vectorcall: ffi::vectorcallfunc,
+    /// Which objects it may be bound to; null for any.
+    owner: *mut ffi::PyTypeObject,
 }
 
 static CALLED_ONCE: TypeSlot = TypeSlot::new();
@@ -148,6 +193,46 @@ impl Class for CalledOnce {
     }
 }
 
+impl CalledOnce {
+    fn of(method: Own) -> Self {
+        const ANY: std::os::raw::c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
+        let (vectorcall, owner): (ffi::vectorcallfunc, _) = match definition(&method) {
+            Some((method, owner)) if method.ml_flags == ffi::METH_NOARGS => (call_noargs, owner),
+            Some((method, owner)) if method.ml_flags == ANY => (call_args, owner),
+            _ => (vectorcall, std::ptr::null_mut()),
+        };
+        Self {
+            method,
+            vectorcall,
+            owner,
+        }
+    }
+
+    /// `method.__get__(object)`.
+    #[inline]
+    fn bind(&self, py: Python<'_>, object: Own) -> PyRes<Own> {
+        // SAFETY: a live object; the method keeps its class alive.
+        let is_owned = self.owner.is_null()
+            || unsafe { ffi::PyObject_TypeCheck(object.as_ptr(), self.owner) != 0 };
+        let method = self.method.clone();
+        if is_owned {
+            let vectorcall = self.vectorcall;
+            let bound = Own::make(py, || BoundMethod {
+                vectorcall,
+                method,
+                object,
+            })?;
+            return Ok(bound.into_any());
+        }
+        // It says what it is a method of.
+        let class = object.bound(py).get_type();
+        let bound = method
+            .bound(py)
+            .call_method1("__get__", (object.bound(py), class))?;
+        Ok(Own::from(bound))
+    }
+}
+
 unsafe extern "C" fn bind(
     this: *mut ffi::PyObject,
     object: *mut ffi::PyObject,
@@ -156,11 +241,11 @@ unsafe extern "C" fn bind(
     trampoline(std::ptr::null_mut(), |py| {
         // SAFETY: a slot of the class; a null object means the access went through the class.
         unsafe {
-            let method = &Own::<CalledOnce>::borrow_place(&this).method;
+            let this = Own::<CalledOnce>::borrow_place(&this);
             if object.is_null() {
-                return method.clone().into_ptr();
+                return this.method.clone().into_ptr();
             }
-            match BoundMethod::new(py, method.clone(), Own::from_borrowed_ptr(object)) {
+            match this.bind(py, Own::from_borrowed_ptr(object)) {
                 Ok(bound) => bound.into_ptr(),
                 Err(_already_set) => std::ptr::null_mut(),
             }
@@ -177,7 +262,7 @@ pub fn called_once(py: Python<'_>, class: &Own, names: &[&str]) -> PyRes<()> {
     for name in names {
         let method = Own::from(class.getattr(*name)?);
         if binds(&method) {
-            let method = Own::alloc(py, CalledOnce { method })?;
+            let method = Own::alloc(py, CalledOnce::of(method))?;
             class.setattr(*name, method.as_any().bound(py))?;
         }
     }

@@ -92,6 +92,8 @@ pub trait Class: Sized + 'static {
     const FINALIZER: bool = false;
     /// Is the memory of dead objects kept for the next ones?
     const RECYCLED: Option<Recycled> = None;
+    /// Has it a class made in Python whose objects are made and freed as its own (`Own::adopt`)?
+    const ADOPTS: bool = false;
 
     /// Where the type object is kept.
     fn slot() -> &'static TypeSlot;
@@ -129,6 +131,8 @@ pub trait Class: Sized + 'static {
 #[derive(Debug)]
 pub struct TypeSlot {
     class: AtomicPtr<ffi::PyTypeObject>,
+    /// The class made in Python; null where there is none.
+    adopted: AtomicPtr<ffi::PyTypeObject>,
     methods: AtomicPtr<ffi::PyMethodDef>,
 }
 
@@ -137,6 +141,7 @@ impl TypeSlot {
     pub const fn new() -> Self {
         Self {
             class: AtomicPtr::new(std::ptr::null_mut()),
+            adopted: AtomicPtr::new(std::ptr::null_mut()),
             methods: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
@@ -150,6 +155,11 @@ impl TypeSlot {
     #[inline]
     pub(super) fn raw(&self) -> *mut ffi::PyTypeObject {
         self.class.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn is_adopted(&self, class: *mut ffi::PyTypeObject) -> bool {
+        self.adopted.load(Ordering::Relaxed) == class
     }
 
     /// The type object.
@@ -250,10 +260,22 @@ impl<T: Class> Object<T> {
     /// words that have just been written have arrived.
     #[inline(always)]
     pub(super) fn alloc(py: Python<'_>, data: impl FnOnce() -> T) -> *mut ffi::PyObject {
+        let class = T::slot().raw();
+        debug_assert!(!class.is_null(), "type used before it was made");
+        // SAFETY: it is `T`'s.
+        unsafe { Self::alloc_plain(py, class, data) }
+    }
+
+    /// # Safety
+    /// `class` is `T`'s or adopted.
+    #[inline(always)]
+    unsafe fn alloc_plain(
+        py: Python<'_>,
+        class: *mut ffi::PyTypeObject,
+        data: impl FnOnce() -> T,
+    ) -> *mut ffi::PyObject {
         // SAFETY: the type's basicsize is that of `Object<T>`; the object is tracked only after everything is written.
         unsafe {
-            let class = T::slot().raw();
-            debug_assert!(!class.is_null(), "type used before it was made");
             let object = match T::RECYCLED.and_then(|kind| recycle::take(py, kind)) {
                 Some(memory) => ffi::PyObject_Init(memory.as_ptr(), class).cast::<Self>(),
                 None if T::GC => ffi::PyObject_GC_New::<Self>(class),
@@ -309,24 +331,55 @@ impl<T: Class> Object<T> {
                 Err(_already_set) => return std::ptr::null_mut(),
             };
             // SAFETY: CPython calls it for the class itself and for those derived from it.
-            unsafe { Self::alloc_as(class, data) }
+            unsafe { Self::alloc_as(py, class, || data) }
         })
     }
 
     /// A new object of `class`; null with an error set where memory is out.
     ///
     /// # Safety
-    /// Attached; `class` is `T`'s type or derived from it.
+    /// `class` is `T`'s type or derived from it.
     #[inline]
-    pub(super) unsafe fn alloc_as(class: *mut ffi::PyTypeObject, data: T) -> *mut ffi::PyObject {
+    pub(super) unsafe fn alloc_as(
+        py: Python<'_>,
+        class: *mut ffi::PyTypeObject,
+        data: impl FnOnce() -> T,
+    ) -> *mut ffi::PyObject {
         // SAFETY: a subclass's tp_alloc gives zeroed memory of at least our basicsize; nothing runs before the write.
         unsafe {
+            if T::ADOPTS && T::slot().is_adopted(class) {
+                return Self::alloc_plain(py, class, data);
+            }
             let alloc = (*class).tp_alloc.expect("a ready type has tp_alloc");
             let object = alloc(class, 0);
             if !object.is_null() {
-                std::ptr::addr_of_mut!((*object.cast::<Self>()).data).write(data);
+                std::ptr::addr_of_mut!((*object.cast::<Self>()).data).write(data());
             }
             object
+        }
+    }
+
+    /// Has the objects of `class`, which Python has made of `T`, made and freed as those of `T`; does nothing where they are laid out
+    /// otherwise or have something else to do then.
+    ///
+    /// # Safety
+    /// `class` is a type derived from `T`.
+    pub(super) unsafe fn adopt(_py: Python<'_>, class: *mut ffi::PyTypeObject) {
+        const { assert!(T::ADOPTS && !T::FINALIZER) };
+        // What CPython puts before the object's header for a dict or weak references.
+        const BEFORE_HEADER: std::os::raw::c_ulong = 1 << 3 | 1 << 4;
+        // SAFETY: attached, two live types; `tp_dealloc` is called with objects of `class`, which derive from `T` and have nothing
+        // that `T`'s own have not.
+        unsafe {
+            let own = T::slot().raw();
+            if (*class).tp_basicsize == (*own).tp_basicsize
+                && (*class).tp_itemsize == (*own).tp_itemsize
+                && (*class).tp_flags & BEFORE_HEADER == (*own).tp_flags & BEFORE_HEADER
+                && (*class).tp_finalize.is_none()
+            {
+                (*class).tp_dealloc = Some(Self::tp_dealloc);
+                T::slot().adopted.store(class, Ordering::Relaxed);
+            }
         }
     }
 
@@ -335,6 +388,9 @@ impl<T: Class> Object<T> {
         // A panic loses what was left to drop, which is better than the process.
         guard::quiet((), || unsafe {
             if T::FINALIZER && Self::data(object).wants_finalizer() && Self::finalize(object) {
+                return;
+            }
+            if T::ADOPTS && Self::has_del(object) && Self::finalize(object) {
                 return;
             }
             if T::GC {
@@ -358,6 +414,16 @@ impl<T: Class> Object<T> {
             }
             ffi::Py_DECREF(class.cast());
         });
+    }
+
+    /// Is it of the adopted class, and has that got a `__del__` since?
+    #[inline]
+    unsafe fn has_del(object: *mut ffi::PyObject) -> bool {
+        // SAFETY: a live object has a live class.
+        unsafe {
+            let class = ffi::Py_TYPE(object);
+            T::slot().is_adopted(class) && (*class).tp_finalize.is_some()
+        }
     }
 
     /// Calls the finalizer; does the object live on?
@@ -386,8 +452,9 @@ impl<T: Class> Object<T> {
         };
         // SAFETY: the object's header is still whole, its data is gone, nobody refers to it.
         unsafe {
-            class == T::slot().raw()
+            (class == T::slot().raw() || T::ADOPTS && T::slot().is_adopted(class))
                 && !(T::FINALIZER && ffi::PyObject_GC_IsFinalized(object) != 0)
+                && !(T::ADOPTS && Self::has_del(object))
                 && recycle::give(py, kind, object)
         }
     }

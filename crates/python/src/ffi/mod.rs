@@ -40,7 +40,6 @@ mod visit;
 
 pub use args::{Args, Params};
 pub use awaitable::Resume;
-pub use bound::BoundMethod;
 pub use builder::TypeBuilder;
 pub(crate) use class::extends;
 pub use class::{Class, Extends, Plain, TypeSlot, WithDict, WithWeakrefs};

@@ -328,8 +328,20 @@ impl<T: Class> Own<T> {
             if !usual {
                 return Ok(None);
             }
-            Self::from_owned_ptr(py, Object::<T>::alloc_as(made, data())).map(Some)
+            Self::from_owned_ptr(py, Object::<T>::alloc_as(py, made, data)).map(Some)
         }
+    }
+
+    /// Has the objects of `class`, which Python has just made of `T`, made and freed as those of `T` itself: from recycled memory, by
+    /// one function. Where such an object has more to it than one of `T`, nothing changes.
+    pub fn adopt(py: Python<'_>, class: &Own) -> PyRes<()> {
+        let (own, class) = (T::slot().type_object(py), class.bound(py));
+        let class = class.cast::<pyo3::types::PyType>().map_err(PyErr::from)?;
+        if class.is_subclass(own.bound(py))? {
+            // SAFETY: a type derived from `T`'s.
+            unsafe { Object::<T>::adopt(py, class.as_type_ptr()) }
+        }
+        Ok(())
     }
 
     /// The same object as one of its base class.

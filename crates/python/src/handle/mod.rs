@@ -25,12 +25,14 @@ use crate::names;
 pub use shared::new_shared;
 pub use timer::TimerHandle;
 
-/// How the arguments stand in `Handle::args`: most calls have none or one, which need no tuple.
+/// What stands in `Handle::args`: most calls have no argument or one, which need no tuple.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Arity {
     None,
     One,
     Tuple,
+    /// The object that the callback is a method of, not bound to it before somebody looks.
+    Object,
 }
 
 /// One scheduled call.
@@ -64,16 +66,19 @@ impl Class for Handle {
     }
 }
 
-/// How a handle keeps what it is given.
-struct Call {
+/// A call as a handle keeps it.
+#[derive(Debug)]
+pub struct Call {
+    callback: Own,
     args: Option<Own>,
     arity: Arity,
     context: Own,
 }
 
 impl Call {
+    /// `callback(*args)` in `context` (default: a copy of the current one).
     #[inline(always)]
-    fn new(py: Python<'_>, args: &[Own], context: Option<Own>) -> PyRes<Self> {
+    pub fn new(py: Python<'_>, callback: Own, args: &[Own], context: Option<Own>) -> PyRes<Self> {
         let (args, arity) = match args {
             [] => (None, Arity::None),
             [one] => (Some(one.clone()), Arity::One),
@@ -84,18 +89,30 @@ impl Call {
             None => snapshot::capture(py)?,
         };
         Ok(Self {
+            callback,
             args,
             arity,
             context,
+        })
+    }
+
+    /// `method(object)`; who looks at the handle finds `object.method`.
+    #[inline]
+    pub fn of_method(py: Python<'_>, method: &Own, object: Own) -> PyRes<Self> {
+        Ok(Self {
+            callback: method.clone(),
+            args: Some(object),
+            arity: Arity::Object,
+            context: snapshot::capture(py)?,
         })
     }
 }
 
 impl Handle {
     #[inline(always)]
-    fn around(owner: &Own, callback: Own, call: Call) -> Self {
+    fn around(owner: &Own, call: Call) -> Self {
         Self {
-            callback: Slot::new(Some(callback)),
+            callback: Slot::new(Some(call.callback)),
             args: Slot::new(call.args),
             arity: Cell::new(call.arity),
             cancelled: Cell::new(false),
@@ -115,8 +132,8 @@ impl Handle {
         args: &[Own],
         context: Option<Own>,
     ) -> PyRes<Own<Self>> {
-        let call = Call::new(py, args, context)?;
-        Own::make(py, || Self::around(owner, callback, call))
+        let call = Call::new(py, callback, args, context)?;
+        Own::make(py, || Self::around(owner, call))
     }
 
     /// Has it been cancelled?
@@ -229,7 +246,7 @@ impl Handle {
         arity: Arity,
     ) -> PyRes {
         context::run(py, context, || match (args, arity) {
-            (Some(one), Arity::One) => call::call1(py, callback, one),
+            (Some(one), Arity::One | Arity::Object) => call::call1(py, callback, one),
             (Some(tuple), Arity::Tuple) => {
                 call::call(py, callback, tuple.tuple_items().unwrap_or(&[]))
             }
@@ -272,6 +289,16 @@ impl Handle {
         visit.slot(&self.args);
         visit.slot(&self.context);
         visit.slot(&self.owner);
+    }
+
+    /// The callback as asyncio shows it: bound to its object.
+    fn callback_object(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
+        match (this.callback.get(), this.args.get(), this.arity.get()) {
+            (Some(method), Some(object), Arity::Object) => {
+                call::method(py, &method, &names::DUNDER_GET, &[&object]).map(Some)
+            }
+            (callback, ..) => Ok(callback),
+        }
     }
 
     /// The arguments as asyncio shows them: a tuple, `None` once cancelled or run.
@@ -337,7 +364,7 @@ pub fn report(py: Python<'_>, this: &Own<Handle>, exception: Own) -> PyRes<()> {
         return Ok(());
     };
     let helpers = py.import("asyncio.format_helpers")?;
-    let callback = this.callback.get().unwrap_or_else(|| Own::none(py));
+    let callback = Handle::callback_object(py, this)?.unwrap_or_else(|| Own::none(py));
     let args = Handle::args_object(py, this)?.unwrap_or_else(|| Own::none(py));
     let source = helpers.getattr("_format_callback_source")?;
     let source = source.call1((callback.bound(py), args.bound(py)))?;
@@ -383,7 +410,7 @@ fn handle_properties() -> Vec<Property<Handle>> {
         Property::get(c"__class__", |py, _: &Own<Handle>| {
             asyncio_class(py, "Handle")
         }),
-        Property::get(c"_callback", |_, this: &Own<Handle>| this.callback.get()),
+        Property::get(c"_callback", Handle::callback_object),
         Property::get(c"_args", Handle::args_object),
         Property::get(c"_context", |py, this: &Own<Handle>| {
             this.context_object(py)

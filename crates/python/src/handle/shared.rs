@@ -106,7 +106,7 @@ pub fn new_shared(
     if !cfg!(Py_3_14) {
         return Handle::new(py, owner, callback, args, context);
     }
-    let handle = Handle::around(owner, callback, Call::new(py, args, context)?);
+    let handle = Handle::around(owner, Call::new(py, callback, args, context)?);
     Ok(ThreadSafeHandle::new(py, handle)?.base().clone())
 }
 

@@ -46,15 +46,12 @@ impl TimerHandle {
         py: Python<'_>,
         owner: &Own,
         when: f64,
-        callback: Own,
-        args: &[Own],
-        context: Option<Own>,
+        call: Call,
         garbage: &Rc<Cell<usize>>,
     ) -> PyRes<Own<Self>> {
-        let call = Call::new(py, args, context)?;
         let garbage = Rc::clone(garbage);
         Own::make(py, || Self {
-            handle: Handle::around(owner, callback, call),
+            handle: Handle::around(owner, call),
             when,
             scheduled: Cell::new(false),
             garbage,

@@ -29,11 +29,11 @@ use pyo3::prelude::*;
 
 use crate::engine::Engine;
 use crate::ffi::{
-    BoundMethod, Class, Immortal, Own, Plain, PyRes, Raised, Recycled, Slot, TypeSlot, Visit, call,
+    Class, Immortal, Own, PyRes, Raised, Recycled, Slot, TypeSlot, Visit, WithDict, call,
     current_task, exception, runtime,
 };
 use crate::future::cancelled_error_class;
-use crate::handle::{self, Handle};
+use crate::handle;
 use crate::names;
 use crate::task::Task;
 
@@ -82,8 +82,10 @@ impl Class for Timeout {
     const NAME: &'static CStr = c"ferrio._ferrio.Timeout";
     const DOC: &'static CStr =
         c"Timeout(when)\n--\n\nNative base of ferrio.Timeout; see asyncio.Timeout.";
-    type Head = Plain;
+    // As asyncio's, so that the class of both is laid out as this one.
+    type Head = WithDict;
     const RECYCLED: Option<Recycled> = Some(Recycled::pool(7));
+    const ADOPTS: bool = true;
 
     fn slot() -> &'static TypeSlot {
         &TIMEOUT
@@ -118,8 +120,8 @@ impl Timeout {
         }
     }
 
-    /// The first half of `__aenter__`: notes the running task. Errors: `RuntimeError`.
-    fn enter(&self, py: Python<'_>) -> PyRes<()> {
+    /// The first half of `__aenter__`: notes the running task. Gives the loop. Errors: `RuntimeError`.
+    fn enter(&self, py: Python<'_>) -> PyRes {
         if self.state.get() != State::Created {
             let text = "Timeout has already been entered";
             return Err(Raised::new::<PyRuntimeError>(py, text));
@@ -139,6 +141,15 @@ impl Timeout {
             None => number(py, call::method(py, &task, &names::CANCELLING, &[])?)?,
         });
         self.task.set(Some(task));
+        Ok(loop_)
+    }
+
+    /// The second half, where nobody has a `reschedule` of his own.
+    #[inline]
+    fn start(py: Python<'_>, this: &Own<Self>, loop_: &Own) -> PyRes<()> {
+        if let Some(when) = this.when.get() {
+            this.timer.set(Some(timer(py, this, loop_, &when)?));
+        }
         Ok(())
     }
 
@@ -161,12 +172,7 @@ impl Timeout {
             return Ok(());
         };
         let loop_ = runtime::running_loop(py)?;
-        let callback = callback(py, this)?;
-        let timer = match loop_.cast::<Engine>() {
-            Some(engine) => native_timer(py, engine, &when, &callback)?,
-            None => foreign_timer(py, &loop_, &when, &callback)?,
-        };
-        this.timer.set(Some(timer));
+        this.timer.set(Some(timer(py, this, &loop_, &when)?));
         Ok(())
     }
 
@@ -282,35 +288,31 @@ fn number(py: Python<'_>, object: Own) -> PyRes<i64> {
     Ok(object.bound(py).extract()?)
 }
 
-/// What the timer calls: `timeout._on_timeout`.
-fn callback(py: Python<'_>, this: &Own<Timeout>) -> PyRes {
+/// A timer that calls `timeout._on_timeout` at `when`.
+#[inline]
+fn timer(py: Python<'_>, this: &Own<Timeout>, loop_: &Own, when: &Own) -> PyRes {
+    match (loop_.cast::<Engine>(), call::number(when)) {
+        (Some(engine), Some(when)) if python::is_ours(py, this)? && !Engine::has_come(when) => {
+            let (method, object) = (on_timeout(py)?, this.as_any().clone());
+            Engine::call_method_at(py, engine, when, method, object).map(Own::into_any)
+        }
+        _ => usual_timer(py, this, loop_, when),
+    }
+}
+
+/// `Timeout._on_timeout`.
+fn on_timeout(py: Python<'_>) -> PyRes<&'static Own> {
     static ON_TIMEOUT: Immortal = Immortal::empty();
-    let method = ON_TIMEOUT.get_or_init(py, || {
+    ON_TIMEOUT.get_or_init(py, || {
         let class = Timeout::slot().type_object(py);
-        Ok(Own::from(class.bound(py).getattr("_on_timeout")?))
-    })?;
-    BoundMethod::new(py, method.clone(), this.as_any().clone()).map(Own::into_any)
+        call::attribute(py, &class, &names::ON_TIMEOUT)
+    })
 }
 
-/// `when <= now`, for numbers of any kind.
-fn is_over(py: Python<'_>, when: &Own, now: f64) -> PyRes<bool> {
-    match call::number(when) {
-        Some(when) => Ok(when <= now),
-        None => Ok(when.bound(py).le(now)?),
-    }
-}
-
-fn native_timer(py: Python<'_>, engine: &Own<Engine>, when: &Own, callback: &Own) -> PyRes {
-    if is_over(py, when, Engine::seconds())? {
-        let handle: Own<Handle> = Engine::call_soon(py, engine, callback, &[], None)?;
-        return Ok(handle.into_any());
-    }
-    let seconds: f64 = when.bound(py).extract()?;
-    let timer = Engine::call_at(py, engine, "call_at", seconds, callback, &[], None)?;
-    Ok(timer.into_any())
-}
-
-fn foreign_timer(py: Python<'_>, loop_: &Own, when: &Own, callback: &Own) -> PyRes {
+/// As asyncio does it, on any loop and with any number.
+#[cold]
+fn usual_timer(py: Python<'_>, this: &Own<Timeout>, loop_: &Own, when: &Own) -> PyRes {
+    let callback = &call::attribute(py, this.as_any(), &names::ON_TIMEOUT)?;
     let now = call::method(py, loop_, &names::TIME, &[])?;
     if when.bound(py).le(now.bound(py))? {
         call::method(py, loop_, &names::CALL_SOON, &[callback])

@@ -31,13 +31,12 @@ impl Awaitable for Enter {
         let Some(timeout) = this.timeout.get() else {
             return Ok(Next::Return(None));
         };
-        timeout.enter(py)?;
-        let when = timeout.when.get();
+        let loop_ = timeout.enter(py)?;
         if is_ours(py, &timeout)? {
-            Timeout::reschedule(py, &timeout, when)?;
+            Timeout::start(py, &timeout, &loop_)?;
         } else {
             // A class derived from it may have its own.
-            let when = when.unwrap_or_else(|| Own::none(py));
+            let when = timeout.when.get().unwrap_or_else(|| Own::none(py));
             call::method(py, timeout.as_any(), &names::RESCHEDULE, &[&when])?;
         }
         Ok(Next::Return(Some(timeout.into_any())))
@@ -57,14 +56,18 @@ impl Awaitable for Enter {
 }
 
 /// Is it of exactly the native class or of `ferrio.Timeout`, no class derived from those?
-fn is_ours(py: Python<'_>, timeout: &Own<Timeout>) -> PyRes<bool> {
+pub(super) fn is_ours(py: Python<'_>, timeout: &Own<Timeout>) -> PyRes<bool> {
     Ok(timeout.is_exact() || timeout.as_any().is_exactly(class(py)?))
 }
 
 /// `ferrio.Timeout`.
 fn class(py: Python<'_>) -> PyRes<&'static Own> {
     static CLASS: Immortal = Immortal::empty();
-    CLASS.import(py, "ferrio._timeouts", "Timeout")
+    CLASS.get_or_init(py, || {
+        let class = Own::from(py.import("ferrio._timeouts")?.getattr("Timeout")?);
+        Own::<Timeout>::adopt(py, &class)?;
+        Ok(class)
+    })
 }
 
 /// The coroutine of `__aexit__`.

@@ -51,9 +51,9 @@ impl Awaitable for WaitFor {
             }
             None => None,
         };
-        let timeout = Own::alloc(py, Timeout::until(when.clone()))?;
-        timeout.enter(py)?;
-        Timeout::reschedule(py, &timeout, when)?;
+        let timeout = Own::alloc(py, Timeout::until(when))?;
+        let loop_ = timeout.enter(py)?;
+        Timeout::start(py, &timeout, &loop_)?;
         this.timeout.set(Some(timeout));
         Ok(Next::Await(awaited))
     }
