@@ -14,6 +14,7 @@ pub mod busy_poll;
 mod chunk;
 pub mod conn;
 pub mod datagrams;
+pub mod done;
 pub mod flow;
 pub mod line;
 pub mod read_buffer;

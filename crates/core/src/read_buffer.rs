@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::chunk::Chunk;
+use crate::done::Done;
 
 /// A smaller chunk that is not the only one is copied into a block.
 const SMALL: usize = 2048;
@@ -92,7 +93,7 @@ impl<B: AsRef<[u8]>> ReadBuffer<B> {
     }
 
     /// Moves everything from `other` to the end of this one. A chunk that was partly read is copied, and goes to `done`.
-    pub fn append(&mut self, other: &mut Self, done: &mut Vec<B>) {
+    pub fn append(&mut self, other: &mut Self, done: &mut Done<B>) {
         if self.is_empty() {
             std::mem::swap(self, other);
             return;
@@ -149,7 +150,7 @@ impl<B: AsRef<[u8]>> ReadBuffer<B> {
     /// # Panics
     /// If more bytes were read than there are.
     #[inline]
-    pub fn consume(&mut self, bytes: usize, done: &mut Vec<B>) {
+    pub fn consume(&mut self, bytes: usize, done: &mut Done<B>) {
         assert!(bytes <= self.len, "read more than there was");
         self.len -= bytes;
         self.read += bytes;
@@ -171,7 +172,7 @@ impl<B: AsRef<[u8]>> ReadBuffer<B> {
 
     /// Everything in one piece; chunks that were joined go to `done`.
     #[inline]
-    pub fn contiguous(&mut self, done: &mut Vec<B>) -> &[u8] {
+    pub fn contiguous(&mut self, done: &mut Done<B>) -> &[u8] {
         if self.chunks.len() > 1 {
             self.join(done);
         }
@@ -181,7 +182,7 @@ impl<B: AsRef<[u8]>> ReadBuffer<B> {
         }
     }
 
-    fn join(&mut self, done: &mut Vec<B>) {
+    fn join(&mut self, done: &mut Done<B>) {
         let mut block = match self.chunks.pop_front() {
             Some(Chunk::Gathered(mut block)) => {
                 // Moves fewer bytes than have been read since the last time.
@@ -293,7 +294,7 @@ mod tests {
             return whole;
         }
         let bytes: Vec<u8> = buffer.pieces(n).flatten().copied().collect();
-        buffer.consume(bytes.len(), &mut Vec::new());
+        buffer.consume(bytes.len(), &mut Done::new());
         bytes
     }
 
@@ -322,14 +323,14 @@ mod tests {
                         let expected: Vec<u8> = model.drain(..n).collect();
                         assert_eq!(read(&mut buffer, n), expected);
                     }
-                    5 => assert_eq!(buffer.contiguous(&mut Vec::new()), model),
+                    5 => assert_eq!(buffer.contiguous(&mut Done::new()), model),
                     6 => {
                         let first: usize = buffer.pieces(usize::MAX).take(1).map(<[u8]>::len).sum();
                         let expected: Vec<u8> = model.drain(..first).collect();
                         assert_eq!(read(&mut buffer, first), expected);
                     }
                     _ => {
-                        other.0.append(&mut buffer, &mut Vec::new());
+                        other.0.append(&mut buffer, &mut Done::new());
                         other.1.append(&mut model);
                         assert!(buffer.is_empty() && buffer.pieces(1).next().is_none());
                         if numbers.below(3) == 0 {
@@ -340,8 +341,8 @@ mod tests {
                 }
                 assert_eq!((buffer.len(), other.0.len()), (model.len(), other.1.len()));
             }
-            assert_eq!(buffer.contiguous(&mut Vec::new()), model);
-            assert_eq!(other.0.contiguous(&mut Vec::new()), other.1);
+            assert_eq!(buffer.contiguous(&mut Done::new()), model);
+            assert_eq!(other.0.contiguous(&mut Done::new()), other.1);
         }
     }
 
@@ -349,7 +350,7 @@ mod tests {
     fn every_chunk_is_handed_out_once() {
         for seed in 0..50 {
             let mut numbers = Numbers(seed);
-            let (mut buffer, mut done, mut pushed) = (ReadBuffer::new(), Vec::new(), 0);
+            let (mut buffer, mut done, mut pushed) = (ReadBuffer::new(), Done::new(), 0);
             for _ in 0..100 {
                 match numbers.below(4) {
                     0 | 1 => {
@@ -385,9 +386,9 @@ mod tests {
         let mut moved = 0;
         for _ in 0..10_000 {
             arrive(&mut buffer, &[0; SMALL]);
-            let before = buffer.contiguous(&mut Vec::new()).as_ptr();
+            let before = buffer.contiguous(&mut Done::new()).as_ptr();
             arrive(&mut buffer, &[0; SMALL]);
-            let after = buffer.contiguous(&mut Vec::new());
+            let after = buffer.contiguous(&mut Done::new());
             moved += usize::from(after.as_ptr() != before);
         }
         assert!(moved < 30, "the block moved {moved} times");

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use crate::chunk::Chunk;
+use crate::done::Done;
 
 /// A chunk shorter than this is copied behind the one that waits before it: that costs less than a slice of its own in `writev`.
 const SMALL: usize = 512;
@@ -163,7 +164,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
     ///
     /// # Panics
     /// If more bytes were sent than wait.
-    pub fn consume(&mut self, bytes: usize, done: &mut Vec<B>) {
+    pub fn consume(&mut self, bytes: usize, done: &mut Done<B>) {
         assert!(bytes <= self.len, "sent more than there was");
         self.room = 0;
         self.len -= bytes;
@@ -187,7 +188,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
     }
 
     /// Gives up on everything.
-    pub fn clear(&mut self, dropped: &mut Vec<B>) {
+    pub fn clear(&mut self, dropped: &mut Done<B>) {
         for chunk in self.first.take().into_iter().chain(self.rest.drain(..)) {
             if let Chunk::Given(chunk) = chunk {
                 dropped.push(chunk);
@@ -218,7 +219,7 @@ mod tests {
         let expected: Vec<u8> = data.concat();
         for step in [7, 100, 4095, 4096, 70_000] {
             let mut queue = WriteQueue::new();
-            let (mut sent, mut done) = (Vec::new(), Vec::new());
+            let (mut sent, mut done) = (Vec::new(), Done::new());
             let mut waiting = data.iter().cloned();
             // Written to and sent from in turns.
             loop {
@@ -247,7 +248,7 @@ mod tests {
     fn a_partly_sent_chunk_stays() {
         let mut queue = WriteQueue::new();
         assert_eq!(queue.push(vec![1, 2, 3]), [None, None]);
-        let mut done = Vec::new();
+        let mut done = Done::new();
         queue.consume(2, &mut done);
         assert_eq!(
             (queue.single(), queue.len_bytes(), done.len()),
@@ -290,7 +291,7 @@ mod tests {
             assert!(queue.append(&[5; 4]));
         }
         assert!(!queue.append(&[5]), "the block is full");
-        let mut done = Vec::new();
+        let mut done = Done::new();
         queue.consume(5, &mut done);
         assert!(!queue.append(&[]), "bytes have been sent");
         queue.invite(1);

@@ -3,6 +3,7 @@
 //! They are in the reader's buffer all the time, so whatever comes between (the end, a cancellation, somebody who asks for `_buffer`)
 //! finds them there. Only who awaits much is served so, and only while much comes: small pieces are copied faster than objects are cut.
 
+use ferrio_core::done::Done;
 use pyo3::prelude::*;
 
 use super::StreamReader;
@@ -150,7 +151,7 @@ pub(super) fn gather(py: Python<'_>, reader: &StreamReader, n: usize) -> PyRes<(
         return Ok(());
     }
     let mut piece = Growing::new(py, room)?;
-    let mut done = Vec::new();
+    let mut done = Done::new();
     reader.with(|buffer| {
         for bytes in buffer.pieces(length) {
             piece.extend(bytes);

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 use std::marker::PhantomData;
 
+use ferrio_core::done::Done;
 use ferrio_core::read_buffer::ReadBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyStopAsyncIteration};
 use pyo3::prelude::*;
@@ -360,7 +361,7 @@ fn read_all(py: Python<'_>, this: &Reading<Read>, reader: &StreamReader) -> PyRe
         if this.must_wait(reader) {
             return Ok(None);
         }
-        let mut done = Vec::new();
+        let mut done = Done::new();
         let got = reader.with(|fresh| {
             let length = fresh.len();
             this.collected.with(|collected| {

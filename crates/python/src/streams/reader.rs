@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use ferrio_core::done::Done;
 use ferrio_core::read_buffer::ReadBuffer;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -177,7 +178,7 @@ impl StreamReader {
 
     /// Drops the first `n` bytes.
     pub(super) fn skip(&self, n: usize) {
-        let mut done = Vec::new();
+        let mut done = Done::new();
         self.with(|buffer| buffer.consume(n, &mut done));
     }
 
@@ -252,7 +253,7 @@ impl StreamReader {
 
 /// The first `n` bytes of a native buffer; a whole chunk as it came.
 pub(super) fn take(py: Python<'_>, buffer: &GuardedCell<Buffer>, n: usize) -> PyRes {
-    let mut done = Vec::new();
+    let mut done = Done::new();
     let taken = buffer.with(|buffer| {
         let Buffer::Native(buffer) = buffer else {
             return Err(buffer::new_bytes(py, b""));

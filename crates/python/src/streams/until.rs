@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use ferrio_core::done::Done;
 use ferrio_core::read_buffer::find;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -87,7 +88,7 @@ fn one_of(
     offset: &Cell<usize>,
     reader: &StreamReader,
 ) -> PyRes<Option<Own>> {
-    let mut done = Vec::new();
+    let mut done = Done::new();
     let found =
         reader.with(|buffer| search(buffer.contiguous(&mut done), separators, offset.get()));
     drop(done);
@@ -164,7 +165,7 @@ pub(super) fn not_a_line(py: Python<'_>, reader: &StreamReader, error: Own) -> P
     }
     let consumed = call::attribute(py, &error, &names::CONSUMED)?;
     let consumed = call::small_int(&consumed).and_then(|n| usize::try_from(n).ok());
-    let mut done = Vec::new();
+    let mut done = Done::new();
     let (length, line) = reader.with(|buffer| {
         let bytes = buffer.contiguous(&mut done);
         let line = consumed.filter(|consumed| bytes.get(*consumed) == Some(&b'\n'));

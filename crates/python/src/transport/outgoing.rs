@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::RawFd;
 
+use ferrio_core::done::Done;
 use ferrio_core::flow::{Flow, Watermarks};
 use ferrio_core::write_queue::WriteQueue;
 use ferrio_reactor::net;
@@ -125,7 +126,7 @@ impl Outgoing {
 
     /// Gives the kernel what waits, until it refuses or nothing is left.
     pub fn send(&self, fd: RawFd) -> Sent {
-        let mut done = Vec::new();
+        let mut done = Done::new();
         let outcome = self.queue.with(|queue| {
             loop {
                 let result = match queue.single() {
@@ -151,7 +152,7 @@ impl Outgoing {
 
     /// Lets go of what was not sent; further writes are dropped ones.
     pub fn discard(&self) {
-        let mut dropped = Vec::new();
+        let mut dropped = Done::new();
         self.queue.with(|queue| queue.clear(&mut dropped));
         drop(dropped);
         self.blocked.set(false);
