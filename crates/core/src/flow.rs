@@ -40,6 +40,7 @@ pub struct Watermarks {
     high: usize,
     low: usize,
     paused: bool,
+    given: bool,
 }
 
 impl Watermarks {
@@ -50,6 +51,7 @@ impl Watermarks {
             high: HIGH,
             low: HIGH / 4,
             paused: false,
+            given: false,
         }
     }
 
@@ -65,6 +67,7 @@ impl Watermarks {
         }
         self.high = high as usize;
         self.low = low as usize;
+        self.given = true;
         Ok(())
     }
 
@@ -85,6 +88,13 @@ impl Watermarks {
     #[must_use]
     pub fn exceeded(&self, buffered: usize) -> bool {
         buffered > self.high
+    }
+
+    /// Is it more than a mark that the program has set?
+    #[inline]
+    #[must_use]
+    pub fn exceeds_given(&self, buffered: usize) -> bool {
+        self.given && self.exceeded(buffered)
     }
 
     /// `buffered` bytes wait after a write.
@@ -133,7 +143,9 @@ mod tests {
     #[test]
     fn derives_what_is_not_given() {
         let mut marks = Watermarks::new();
+        assert!(!marks.exceeds_given(usize::MAX));
         marks.set(None, None).expect("defaults");
+        assert!(marks.exceeds_given(64 * 1024 + 1) && !marks.exceeds_given(64 * 1024));
         assert_eq!(marks.limits(), (16 * 1024, 64 * 1024));
         marks.set(None, Some(5)).expect("low only");
         assert_eq!(marks.limits(), (5, 20));

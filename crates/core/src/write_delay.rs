@@ -1,7 +1,7 @@
 //! How long written bytes may wait for those of the callbacks behind.
 
 /// At most so long after the end of the callback that wrote, and of the one that runs then.
-const LONGEST_NS: u64 = 50_000;
+pub const LONGEST_NS: u64 = 50_000;
 
 /// Says when the turn's writes must not be gathered any longer.
 #[derive(Debug, Default)]

@@ -221,6 +221,77 @@ def test_a_writer_that_keeps_to_the_rules_needs_little_memory(run, pair):
     run(main())
 
 
+def test_pieces_written_without_a_pause_are_stopped_in_time(run, pair):
+    piece = bytes(16 * 1024)
+
+    async def main():
+        async with pair() as (left, right):
+            right.transport.pause_reading()
+            while "pause" not in left.names:
+                left.transport.write(piece)
+            size = left.transport.get_write_buffer_size()
+            assert 65_536 < size <= 1024 * 1024
+            # From now on, each write is judged at once.
+            right.transport.resume_reading()
+            await left.has("resume")
+            assert left.names == ["made", "pause", "resume"]
+
+    run(main())
+
+
+def test_marks_that_the_program_has_set_hold_to_the_byte(run, pair):
+    piece = bytes(10_000)
+
+    async def main():
+        async with pair() as (left, right):
+            right.transport.pause_reading()
+            left.transport.set_write_buffer_limits(high=100_000, low=50_000)
+            while "pause" not in left.names:
+                left.transport.write(piece)
+            assert 100_000 < left.transport.get_write_buffer_size() <= 110_000
+
+    run(main())
+
+
+@pytest.mark.parametrize("size", [20_000, 60_000])
+def test_what_one_callback_has_written_is_judged_when_the_turn_ends(run, pair, size):
+    async def main():
+        async with pair() as (left, right):
+            right.transport.pause_reading()
+            await fill(left)
+            right.transport.resume_reading()
+            await left.has("resume")
+            right.transport.pause_reading()
+            left.events.clear()
+            sent = 0
+            while not left.events:
+                for _ in range(6):
+                    left.transport.write(bytes(size))
+                sent += 6 * size
+                await asyncio.sleep(0)
+                assert sent < 100_000_000
+                assert (left.names == ["pause"]) == (left.transport.get_write_buffer_size() > 65_536)
+
+    run(main())
+
+
+def test_pieces_arrive_whole_whatever_they_are_gathered_to(run, pair):
+    async def main():
+        async with pair() as (left, right):
+            expected = bytearray()
+            for round in range(40):
+                for number in range(round):
+                    piece = bytes([round * 3 + number & 255]) * (1000 + 977 * number * round % 90_000)
+                    left.transport.write(piece)
+                    expected += piece
+                if round % 3 == 0:
+                    await asyncio.sleep(0)
+            await right.received(len(expected))
+            assert right.data == expected
+
+    run(main())
+
+
 def test_pause_writing_that_raises_is_reported(run, pair, recorder, reported):
     class Broken(recorder):
         def pause_writing(self):

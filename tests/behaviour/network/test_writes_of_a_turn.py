@@ -159,3 +159,30 @@ def test_asking_in_the_same_turn_whether_it_has_left(loop, two_connections):
     in_one_turn(loop, lambda: one.write(b"all"), lambda: sizes.append(one.get_write_buffer_size()))
     assert sizes == [0]
     assert arrived(from_one) == b"all"
+
+
+@pytest.mark.parametrize("size", [20_000, 70_000])
+def test_pieces_that_take_long_to_make_leave_one_by_one(loop, two_connections, size):
+    (one, from_one), _ = two_connections
+    seen = []
+
+    def work():
+        one.write(b"1" * size)
+        time.sleep(0.001)
+        one.write(b"2" * size)
+        seen.append(arrived(from_one)[:size])
+
+    in_one_turn(loop, work)
+    assert seen == [b"1" * size]
+
+
+def test_a_piece_that_is_large_leaves_in_the_write(loop, two_connections):
+    (one, from_one), _ = two_connections
+    seen = []
+
+    def work():
+        one.write(b"1" * 100_000)
+        seen.append(arrived(from_one))
+
+    in_one_turn(loop, work)
+    assert seen == [b"1" * 100_000]

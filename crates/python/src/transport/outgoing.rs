@@ -4,12 +4,14 @@
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, IoSlice};
+use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 
 use ferrio_core::done::Done;
 use ferrio_core::flow::{Flow, Watermarks};
+use ferrio_core::write_delay::LONGEST_NS;
 use ferrio_core::write_queue::WriteQueue;
-use ferrio_reactor::net;
+use ferrio_reactor::{clock, net};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -17,8 +19,13 @@ use crate::ffi::buffer::Payload;
 use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised};
 use crate::names;
 
-/// Beyond this many bytes a write does not wait for the end of the turn.
-const FLUSH_AT: usize = 64 * 1024;
+/// A write of more bytes does not wait for others: what is in the processor's cache now would not be later.
+const LARGE: usize = 64 * 1024;
+/// Beyond this many bytes nothing waits. One call of 512 KiB takes two thirds of the time of eight: while it lasts, the peer's
+/// acknowledgements are put by.
+const MOST: usize = 512 * 1024;
+/// From this many on, each write asks how long they have waited.
+const MUCH: usize = 16 * 1024;
 /// From this many writes into a lost connection on, the program is warned.
 const WARN_AFTER: u32 = 5;
 
@@ -32,6 +39,8 @@ pub struct Outgoing {
     blocked: Cell<bool>,
     /// Writes dropped because the connection is lost.
     dropped: Cell<u32>,
+    /// When there was `MUCH` for the first time since the last flush.
+    since_ns: Cell<Option<NonZeroU64>>,
 }
 
 /// How far a send has come.
@@ -54,6 +63,7 @@ impl Outgoing {
             noted: Cell::new(false),
             blocked: Cell::new(false),
             dropped: Cell::new(0),
+            since_ns: Cell::new(None),
         }
     }
 
@@ -81,7 +91,7 @@ impl Outgoing {
     pub fn invite(&self) {
         let (_, high) = self.marks.get().limits();
         self.queue.with(|queue| {
-            let most = FLUSH_AT.min(high.saturating_add(1));
+            let most = LARGE.min(high.saturating_add(1));
             queue.invite(most.saturating_sub(queue.len_bytes()));
         });
     }
@@ -92,11 +102,26 @@ impl Outgoing {
         self.queue.with(|queue| queue.append(bytes))
     }
 
-    /// Is it too much to wait for the end of the turn?
+    /// Should all that waits go out now, after a write of `length` bytes, and not at the end of the turn?
     #[inline]
-    pub fn is_much(&self) -> bool {
+    pub fn is_due(&self, length: usize) -> bool {
         let waiting = self.len_bytes();
-        waiting > FLUSH_AT || self.marks.get().exceeded(waiting)
+        length > LARGE
+            || waiting > MOST
+            || self.marks.get().exceeds_given(waiting)
+            || waiting >= MUCH && self.have_waited()
+    }
+
+    /// Have they waited as long as those who wrote in other callbacks may have to?
+    fn have_waited(&self) -> bool {
+        let now = clock::now_ns();
+        match self.since_ns.get() {
+            Some(since) => now.saturating_sub(since.get()) >= LONGEST_NS,
+            None => {
+                self.since_ns.set(NonZeroU64::new(now));
+                false
+            }
+        }
     }
 
     /// Does the kernel refuse bytes for now?
@@ -121,6 +146,7 @@ impl Outgoing {
     #[inline]
     pub fn forget_note(&self) {
         self.noted.set(false);
+        self.since_ns.set(None);
         self.queue.with(WriteQueue::uninvite);
     }
 

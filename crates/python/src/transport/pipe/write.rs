@@ -121,7 +121,8 @@ pub fn ready(
 
 fn write(py: Python<'_>, this: &Own<WritePipeTransport>, data: &Own) -> PyRes<()> {
     let payload = payload(py, data)?;
-    if payload.as_ref().is_empty() {
+    let length = payload.as_ref().len();
+    if length == 0 {
         return Ok(());
     }
     if this.conn.get().is_closing() {
@@ -129,19 +130,18 @@ fn write(py: Python<'_>, this: &Own<WritePipeTransport>, data: &Own) -> PyRes<()
         return this.outgoing.drop_write(py, warning);
     }
     this.outgoing.push(payload);
-    let much = this.outgoing.is_much();
-    if !this.outgoing.is_blocked() && (much || !is_running(&this.engine)) {
-        flush(py, this)?;
-    } else if this.outgoing.must_note() {
+    if this.outgoing.is_blocked() {
+        return tell(py, this, this.outgoing.after_write());
+    }
+    if !is_running(&this.engine) || this.outgoing.is_due(length) {
+        return flush(py, this);
+    }
+    if this.outgoing.must_note() {
         if let Some(engine) = this.engine.get() {
             engine.note_unflushed(SinkRef(this.as_any().clone()));
         }
     }
-    if much {
-        tell(py, this, this.outgoing.after_write())
-    } else {
-        Ok(())
-    }
+    Ok(())
 }
 
 fn write_lines(py: Python<'_>, this: &Own<WritePipeTransport>, lines: &Own) -> PyRes<()> {
@@ -174,7 +174,8 @@ pub fn flush(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
         Sent::All => drained(this),
         Sent::Blocked => {
             this.outgoing.set_blocked(true);
-            return update_interest(py, this);
+            update_interest(py, this)?;
+            return tell(py, this, this.outgoing.after_write());
         }
         Sent::Failed(error) => failed(py, this, &error)?,
     }

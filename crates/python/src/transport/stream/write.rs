@@ -31,9 +31,10 @@ pub fn write(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<(
 #[inline(never)]
 fn write_anew(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
     let payload = payload(py, data)?;
-    if may_write(py, this, "write")? && !payload.as_ref().is_empty() {
+    let length = payload.as_ref().len();
+    if may_write(py, this, "write")? && length > 0 {
         this.outgoing.push(payload);
-        written(py, this)?;
+        written(py, this, length)?;
     }
     Ok(())
 }
@@ -48,10 +49,11 @@ pub(super) fn write_lines(py: Python<'_>, this: &Own<StreamTransport>, lines: &O
     if !may_write(py, this, "writelines")? || payloads.is_empty() {
         return Ok(());
     }
+    let length = payloads.iter().map(|payload| payload.as_ref().len()).sum();
     for payload in payloads {
         this.outgoing.push(payload);
     }
-    written(py, this)
+    written(py, this, length)
 }
 
 /// False where the connection is lost: the bytes are dropped, with a warning once it becomes a habit.
@@ -73,21 +75,19 @@ fn may_write(py: Python<'_>, this: &StreamTransport, method: &str) -> PyRes<bool
     Ok(false)
 }
 
-/// Bytes have been queued: sees to it that they are flushed, and judges the watermarks.
+/// `length` bytes have been queued: sees to it that they are flushed, and judges the watermarks by what the kernel does not take.
 #[inline]
-fn written(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    let much = this.outgoing.is_much();
-    if !this.outgoing.is_blocked() && (much || !is_running(&this.engine)) {
-        flush(py, this)?;
-    } else {
-        note(this);
+fn written(py: Python<'_>, this: &Own<StreamTransport>, length: usize) -> PyRes<()> {
+    if this.outgoing.is_blocked() {
         this.outgoing.invite();
+        return tell(py, this, this.outgoing.after_write());
     }
-    if much {
-        tell(py, this, this.outgoing.after_write())
-    } else {
-        Ok(())
+    if !is_running(&this.engine) || this.outgoing.is_due(length) {
+        return flush(py, this);
     }
+    note(this);
+    this.outgoing.invite();
+    Ok(())
 }
 
 fn note(this: &Own<StreamTransport>) {
@@ -123,7 +123,7 @@ fn tell(py: Python<'_>, this: &Own<StreamTransport>, flow: Flow) -> PyRes<()> {
     }
 }
 
-/// Sends what waits. Does nothing while the kernel refuses bytes, or after the connection is lost.
+/// Sends what waits, and judges what the kernel has left. Does nothing while it refuses bytes, or after the connection is lost.
 #[inline]
 pub fn flush(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     this.outgoing.forget_note();
@@ -137,7 +137,8 @@ pub fn flush(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
         Sent::All => drained(py, this),
         Sent::Blocked => {
             this.outgoing.set_blocked(true);
-            StreamTransport::update_interest(py, this)
+            StreamTransport::update_interest(py, this)?;
+            tell(py, this, this.outgoing.after_write())
         }
         Sent::Failed(error) => send_failed(py, this, &error),
     }
