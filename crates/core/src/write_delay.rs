@@ -1,10 +1,10 @@
 //! How long written bytes may wait for those of the callbacks behind.
 
 /// At most so long after the end of the callback that wrote, and of the one that runs then.
-pub const LONGEST_NS: u64 = 50_000;
+const LONGEST_NS: u64 = 50_000;
 
 /// Says when the turn's writes must not be gathered any longer.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct WriteDelay {
     since_ns: Option<u64>,
 }

@@ -8,7 +8,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::builder::TypeBuilder;
-use super::class::{Class, Object, Plain, TypeSlot, WithWeakrefs};
+use super::class::{Class, Plain, TypeSlot, WithWeakrefs};
 use super::guard::trampoline;
 use super::recycle::Recycled;
 use super::slots::Compare;
@@ -66,6 +66,9 @@ fn binds(method: &Own) -> bool {
     }
 }
 
+/// How `Method::args` is called.
+const FASTCALL: std::os::raw::c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
+
 unsafe extern "C" fn vectorcall(
     this: *mut ffi::PyObject,
     items: *const *mut ffi::PyObject,
@@ -79,6 +82,21 @@ unsafe extern "C" fn vectorcall(
             let this = Own::<BoundMethod>::borrow_place(&this);
             let (method, object) = (this.method.as_ptr(), this.object.as_ptr());
             let count = ffi::PyVectorcall_NARGS(nargsf) as usize;
+            // A native method of the object's class, which `CalledOnce` has seen to, needs nobody in between.
+            if let Some((native, _)) = definition(&this.method) {
+                let function = native.ml_meth;
+                match native.ml_flags {
+                    ffi::METH_NOARGS if count == 0 && kwnames.is_null() => {
+                        return (function.PyCFunction)(object, std::ptr::null_mut());
+                    }
+                    FASTCALL => {
+                        let count = count as ffi::Py_ssize_t;
+                        let function = function.PyCFunctionFastWithKeywords;
+                        return function(object, items, count, kwnames);
+                    }
+                    _ => {}
+                }
+            }
             if nargsf & ffi::PY_VECTORCALL_ARGUMENTS_OFFSET != 0 {
                 let first = items.cast_mut().sub(1);
                 let before = first.replace(object);
@@ -109,49 +127,6 @@ fn definition(method: &Own) -> Option<(&ffi::PyMethodDef, *mut ffi::PyTypeObject
     }
 }
 
-/// Calls a native method without arguments that is bound to an object of its class.
-unsafe extern "C" fn call_noargs(
-    this: *mut ffi::PyObject,
-    items: *const *mut ffi::PyObject,
-    nargsf: usize,
-    kwnames: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trampoline(std::ptr::null_mut(), |_py| {
-        // SAFETY: the vectorcall protocol; `CalledOnce` has chosen this for a method that is called so.
-        unsafe {
-            let bound = Object::<BoundMethod>::data(this);
-            match definition(&bound.method) {
-                Some((method, _)) if ffi::PyVectorcall_NARGS(nargsf) == 0 && kwnames.is_null() => {
-                    (method.ml_meth.PyCFunction)(bound.object.as_ptr(), std::ptr::null_mut())
-                }
-                _ => vectorcall(this, items, nargsf, kwnames),
-            }
-        }
-    })
-}
-
-/// Calls a native method of any arguments that is bound to an object of its class.
-unsafe extern "C" fn call_args(
-    this: *mut ffi::PyObject,
-    items: *const *mut ffi::PyObject,
-    nargsf: usize,
-    kwnames: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    trampoline(std::ptr::null_mut(), |_py| {
-        // SAFETY: as in `call_noargs`.
-        unsafe {
-            let bound = Object::<BoundMethod>::data(this);
-            match definition(&bound.method) {
-                Some((method, _)) => {
-                    let (object, count) = (bound.object.as_ptr(), ffi::PyVectorcall_NARGS(nargsf));
-                    (method.ml_meth.PyCFunctionFastWithKeywords)(object, items, count, kwnames)
-                }
-                None => vectorcall(this, items, nargsf, kwnames),
-            }
-        }
-    })
-}
-
 unsafe extern "C" fn attribute(
     this: *mut ffi::PyObject,
     name: *mut ffi::PyObject,
@@ -171,8 +146,6 @@ unsafe extern "C" fn attribute(
 #[derive(Debug)]
 struct CalledOnce {
     method: Own,
-    /// How its `BoundMethod` is called.
-    vectorcall: ffi::vectorcallfunc,
     /// Which objects it may be bound to; null for any.
     owner: *mut ffi::PyTypeObject,
 }
@@ -195,17 +168,8 @@ impl Class for CalledOnce {
 
 impl CalledOnce {
     fn of(method: Own) -> Self {
-        const ANY: std::os::raw::c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
-        let (vectorcall, owner): (ffi::vectorcallfunc, _) = match definition(&method) {
-            Some((method, owner)) if method.ml_flags == ffi::METH_NOARGS => (call_noargs, owner),
-            Some((method, owner)) if method.ml_flags == ANY => (call_args, owner),
-            _ => (vectorcall, std::ptr::null_mut()),
-        };
-        Self {
-            method,
-            vectorcall,
-            owner,
-        }
+        let owner = definition(&method).map_or(std::ptr::null_mut(), |(_, owner)| owner);
+        Self { method, owner }
     }
 
     /// `method.__get__(object)`.
@@ -216,7 +180,7 @@ impl CalledOnce {
             || unsafe { ffi::PyObject_TypeCheck(object.as_ptr(), self.owner) != 0 };
         let method = self.method.clone();
         if is_owned {
-            let vectorcall = self.vectorcall;
+            let vectorcall = vectorcall;
             let bound = Own::make(py, || BoundMethod {
                 vectorcall,
                 method,

@@ -4,12 +4,11 @@
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, IoSlice};
-use std::num::NonZeroU64;
 use std::os::fd::RawFd;
 
 use ferrio_core::done::Done;
 use ferrio_core::flow::{Flow, Watermarks};
-use ferrio_core::write_delay::LONGEST_NS;
+use ferrio_core::write_delay::WriteDelay;
 use ferrio_core::write_queue::WriteQueue;
 use ferrio_reactor::{clock, net};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -39,8 +38,8 @@ pub struct Outgoing {
     blocked: Cell<bool>,
     /// Writes dropped because the connection is lost.
     dropped: Cell<u32>,
-    /// When there was `MUCH` for the first time since the last flush.
-    since_ns: Cell<Option<NonZeroU64>>,
+    /// Begins when there is `MUCH`, ends with a flush.
+    delay: Cell<WriteDelay>,
 }
 
 /// How far a send has come.
@@ -63,7 +62,7 @@ impl Outgoing {
             noted: Cell::new(false),
             blocked: Cell::new(false),
             dropped: Cell::new(0),
-            since_ns: Cell::new(None),
+            delay: Cell::new(WriteDelay::new()),
         }
     }
 
@@ -114,14 +113,10 @@ impl Outgoing {
 
     /// Have they waited as long as those who wrote in other callbacks may have to?
     fn have_waited(&self) -> bool {
-        let now = clock::now_ns();
-        match self.since_ns.get() {
-            Some(since) => now.saturating_sub(since.get()) >= LONGEST_NS,
-            None => {
-                self.since_ns.set(NonZeroU64::new(now));
-                false
-            }
-        }
+        let mut delay = self.delay.get();
+        let is_over = delay.is_over(clock::now_ns());
+        self.delay.set(delay);
+        is_over
     }
 
     /// Does the kernel refuse bytes for now?
@@ -146,7 +141,7 @@ impl Outgoing {
     #[inline]
     pub fn forget_note(&self) {
         self.noted.set(false);
-        self.since_ns.set(None);
+        self.delay.set(WriteDelay::new());
         self.queue.with(WriteQueue::uninvite);
     }
 
