@@ -96,6 +96,8 @@ pub struct Engine {
     receive_buffer: GuardedCell<Option<Box<[u8]>>>,
     /// The thread that runs the loop (`threading.get_ident()`), 0 while it stands still.
     thread: Cell<u64>,
+    /// The number of the current turn; begins anew after the last one.
+    turn: Cell<u32>,
     /// `stop()` was called: leave after this turn.
     stopping: Cell<bool>,
     /// The task of ours that is noted as the current one. Cleared lazily, see `tasks.rs`.
@@ -185,6 +187,7 @@ impl Engine {
             busy_poll: GuardedCell::new(BusyPoll::new(DEFAULT_LIMIT_NS)),
             receive_buffer: GuardedCell::new(None),
             thread: Cell::new(0),
+            turn: Cell::new(0),
             stopping: Cell::new(false),
             task_noted: Slot::empty(),
             task_shown: Cell::new(false),
@@ -232,6 +235,18 @@ impl Engine {
     /// Notes which thread runs the loop (0: none).
     pub fn set_thread(&self, ident: u64) {
         self.thread.set(ident);
+    }
+
+    /// The number of the current turn.
+    #[inline]
+    pub fn turn(&self) -> u32 {
+        self.turn.get()
+    }
+
+    /// A turn begins.
+    #[inline]
+    pub fn count_turn(&self) {
+        self.turn.set(self.turn.get().wrapping_add(1));
     }
 
     /// `stop()` called?

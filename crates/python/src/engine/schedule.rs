@@ -226,6 +226,16 @@ impl Engine {
         self.unflushed.with(|sinks| sinks.len())
     }
 
+    /// Is what runs now all that is left of this turn, with nothing written and nothing that the next one would do without a poll?
+    #[inline]
+    pub fn has_nothing_else(&self) -> bool {
+        self.unflushed_len() == 0
+            && self.ready_len() == 0
+            && self
+                .news
+                .with(|news| news.events.is_empty() && news.due.is_empty())
+    }
+
     /// Has the first of them waited long enough? Asked after each callback while there are any.
     pub fn has_waited_to_flush(&self) -> bool {
         let now = clock::now_ns();

@@ -29,6 +29,7 @@ fn turns(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     // The first turn looks at the kernel, whatever is ready.
     let mut look = true;
     loop {
+        engine.count_turn();
         // Ask the kernel. Calls from other threads go behind what is ready.
         if look {
             Engine::forget_task(py, engine)?;

@@ -8,14 +8,16 @@ use std::os::fd::RawFd;
 
 use ferrio_core::done::Done;
 use ferrio_core::flow::{Flow, Watermarks};
+use ferrio_core::pace::Pace;
 use ferrio_core::write_delay::WriteDelay;
 use ferrio_core::write_queue::WriteQueue;
 use ferrio_reactor::{clock, net};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
+use crate::engine::{Engine, SinkRef};
 use crate::ffi::buffer::Payload;
-use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised};
+use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised, Slot};
 use crate::names;
 
 /// A write of more bytes does not wait for others: what is in the processor's cache now would not be later.
@@ -40,6 +42,9 @@ pub struct Outgoing {
     dropped: Cell<u32>,
     /// Begins when there is `MUCH`, ends with a flush.
     delay: Cell<WriteDelay>,
+    /// How many bytes waited when the engine was told.
+    noted_bytes: Cell<usize>,
+    pace: Cell<Pace>,
 }
 
 /// How far a send has come.
@@ -63,6 +68,8 @@ impl Outgoing {
             blocked: Cell::new(false),
             dropped: Cell::new(0),
             delay: Cell::new(WriteDelay::new()),
+            noted_bytes: Cell::new(0),
+            pace: Cell::new(Pace::new()),
         }
     }
 
@@ -101,14 +108,44 @@ impl Outgoing {
         self.queue.with(|queue| queue.append(bytes))
     }
 
-    /// Should all that waits go out now, after a write of `length` bytes, and not at the end of the turn?
+    /// `sink` has written `length` bytes, and the kernel has refused none: do they wait for the end of the turn? Then the engine is
+    /// told; if not, all that waits is to be sent now.
     #[inline]
-    pub fn is_due(&self, length: usize) -> bool {
+    pub fn waits(&self, engine: &Slot<Engine>, length: usize, sink: &Own) -> bool {
+        let Some(engine) = engine.get().filter(|engine| engine.thread() != 0) else {
+            return false;
+        };
+        if self.is_due(length) || self.is_alone(&engine) {
+            return false;
+        }
+        if !self.noted.replace(true) {
+            self.noted_bytes.set(self.len_bytes());
+            engine.note_unflushed(SinkRef(sink.clone()));
+        }
+        true
+    }
+
+    /// Is that too much to wait, after a write of `length` bytes, or has it waited too long?
+    #[inline]
+    fn is_due(&self, length: usize) -> bool {
         let waiting = self.len_bytes();
         length > LARGE
             || waiting > MOST
             || self.marks.get().exceeds_given(waiting)
             || waiting >= MUCH && self.have_waited()
+    }
+
+    /// Is nothing gained if this write waits? It is the first of the turn, of a connection that writes once a turn, and the
+    /// engine has nothing else to do before the turn ends.
+    #[inline]
+    fn is_alone(&self, engine: &Engine) -> bool {
+        let mut pace = self.pace.get();
+        if !pace.is_single() || self.noted.get() || !engine.has_nothing_else() {
+            return false;
+        }
+        let leaves = pace.leaves_early(engine.turn());
+        self.pace.set(pace);
+        leaves
     }
 
     /// Have they waited as long as those who wrote in other callbacks may have to?
@@ -131,16 +168,14 @@ impl Outgoing {
         self.blocked.set(blocked);
     }
 
-    /// Must the engine be told that bytes wait to be flushed? Then the caller tells it.
-    #[inline]
-    pub fn must_note(&self) -> bool {
-        !self.blocked.get() && !self.noted.replace(true)
-    }
-
     /// The engine's note is used up.
     #[inline]
     pub fn forget_note(&self) {
-        self.noted.set(false);
+        if self.noted.replace(false) {
+            let mut pace = self.pace.get();
+            pace.turn_ended(self.len_bytes() == self.noted_bytes.get());
+            self.pace.set(pace);
+        }
         self.delay.set(WriteDelay::new());
         self.queue.with(WriteQueue::uninvite);
     }

@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyBrokenPipeError, PyNotImplementedError, PyOSError};
 use pyo3::prelude::*;
 
 use super::PipeTransport;
-use crate::engine::{Engine, SinkCall, SinkRef, Source};
+use crate::engine::{Engine, SinkCall, Source};
 use crate::error;
 use crate::ffi::{
     self, Args, Class, Immortal, Method, Own, Property, PyRes, Raised, TypeBuilder, TypeSlot,
@@ -20,7 +20,7 @@ use crate::ffi::{
 use crate::future::Future;
 use crate::names;
 use crate::transport::outgoing::{LIMITS, Outgoing, Sent, limits_object, payload};
-use crate::transport::{in_own_context, is_running};
+use crate::transport::in_own_context;
 
 /// The writing end of a pipe.
 #[repr(C)]
@@ -133,15 +133,10 @@ fn write(py: Python<'_>, this: &Own<WritePipeTransport>, data: &Own) -> PyRes<()
     if this.outgoing.is_blocked() {
         return tell(py, this, this.outgoing.after_write());
     }
-    if !is_running(&this.engine) || this.outgoing.is_due(length) {
-        return flush(py, this);
+    if this.outgoing.waits(&this.engine, length, this.as_any()) {
+        return Ok(());
     }
-    if this.outgoing.must_note() {
-        if let Some(engine) = this.engine.get() {
-            engine.note_unflushed(SinkRef(this.as_any().clone()));
-        }
-    }
-    Ok(())
+    flush(py, this)
 }
 
 fn write_lines(py: Python<'_>, this: &Own<WritePipeTransport>, lines: &Own) -> PyRes<()> {

@@ -9,7 +9,6 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::{StreamTransport, bad_descriptor, loss};
-use crate::engine::SinkRef;
 use crate::error;
 use crate::ffi::{Name, Own, PyRes, Raised, buffer, exception};
 use crate::names;
@@ -82,20 +81,11 @@ fn written(py: Python<'_>, this: &Own<StreamTransport>, length: usize) -> PyRes<
         this.outgoing.invite();
         return tell(py, this, this.outgoing.after_write());
     }
-    if !is_running(&this.engine) || this.outgoing.is_due(length) {
+    if !this.outgoing.waits(&this.engine, length, this.as_any()) {
         return flush(py, this);
     }
-    note(this);
     this.outgoing.invite();
     Ok(())
-}
-
-fn note(this: &Own<StreamTransport>) {
-    if this.outgoing.must_note() {
-        if let Some(engine) = this.engine.get() {
-            engine.note_unflushed(SinkRef(this.as_any().clone()));
-        }
-    }
 }
 
 /// Judges anew after the limits were changed.
