@@ -73,6 +73,24 @@ def test_a_method_that_comes_later(loop, quiet, where, name):
     assert read(loop, reader) == b"abc" and not calls
 
 
+class Key(str):
+    """A string that is not one of exactly that class."""
+
+
+@pytest.mark.parametrize("others", [[], ["näher", "\ud800"], ["\U0001f40d"], [Key("k")], [f"k{number}" for number in range(20)]])
+@pytest.mark.parametrize("key", ["".join(["feed", "_data"]), Key("feed_data")], ids=["str", "subclass"])
+def test_a_method_among_an_objects_attributes(loop, reader, key, others):
+    for other in others:
+        vars(reader)[other] = None
+    assert read(loop, reader) == b"abc"
+    calls = []
+    original = reader.feed_data
+    vars(reader)[key] = lambda *args: (calls.append(1), original(*args))[1]
+    assert read(loop, reader) == b"abc" and calls == [1]
+    del vars(reader)[key]
+    assert read(loop, reader) == b"abc" and calls == [1]
+
+
 def test_one_that_is_read_by_other_means(loop, quiet):
     seen = []
 

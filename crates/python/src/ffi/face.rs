@@ -187,10 +187,47 @@ impl<T: Class> Own<T> {
         unsafe {
             let head = self.as_ptr().cast::<u8>().add(offset_of!(Object<T>, head));
             let dict = *head.add(offset).cast::<*mut ffi::PyObject>();
-            !dict.is_null()
-                && names
-                    .iter()
-                    .any(|name| ffi::PyDict_Contains(dict, name.get(py).as_ptr()) != 0)
+            if dict.is_null() {
+                return false;
+            }
+            if ffi::PyDict_Size(dict) <= FEW {
+                if let Some(found) = key_among(dict, names) {
+                    return found;
+                }
+            }
+            names
+                .iter()
+                .any(|name| ffi::PyDict_Contains(dict, name.get(py).as_ptr()) != 0)
         }
     }
+}
+
+/// Up to so many keys are looked at one by one, which is less work than looking for each of a dozen names.
+const FEW: ffi::Py_ssize_t = 4;
+
+/// Is one of the keys one of these names? None where a key is no plain string, or not one of Unicode characters.
+///
+/// # Safety
+/// A live dict, and an attached thread.
+unsafe fn key_among(dict: *mut ffi::PyObject, names: &[&'static Name]) -> Option<bool> {
+    let (mut position, mut key) = (0, std::ptr::null_mut());
+    // SAFETY: nothing here runs Python code, so the dict stays as it is; its key keeps the text alive.
+    unsafe {
+        while ffi::PyDict_Next(dict, &mut position, &mut key, std::ptr::null_mut()) != 0 {
+            if ffi::PyUnicode_CheckExact(key) == 0 {
+                return None;
+            }
+            let mut length = 0;
+            let data = ffi::PyUnicode_AsUTF8AndSize(key, &mut length);
+            if data.is_null() {
+                ffi::PyErr_Clear();
+                return None;
+            }
+            let text = std::slice::from_raw_parts(data.cast::<u8>(), length as usize);
+            if names.iter().any(|name| name.text().as_bytes() == text) {
+                return Some(true);
+            }
+        }
+    }
+    Some(false)
 }

@@ -19,8 +19,8 @@ use crate::ffi::{
 };
 use crate::future::Future;
 use crate::names;
-use crate::transport::outgoing::{LIMITS, Outgoing, Sent, limits_object, payload};
 use crate::transport::in_own_context;
+use crate::transport::outgoing::{LIMITS, Outgoing, Sent, limits_object, payload};
 
 /// The writing end of a pipe.
 #[repr(C)]
