@@ -9,13 +9,14 @@ from pathlib import Path
 
 from .cli import save
 from .report import load
+from .workloads import WORKLOADS
 
 #: What must be equal in all parts.
 SAME = ("schema", "machine", "python", "baseline", "settings")
 
 
 def join(documents: list[dict]) -> dict:
-    """The document of all parts; "parts" says which workloads came from which commit and when.
+    """The document of all parts, in the order of the table; "parts" says which workloads came from which commit and when.
 
     Raises ValueError where the parts are not of one kind, or have a workload in common.
     """
@@ -27,6 +28,8 @@ def join(documents: list[dict]) -> dict:
         if twice := sorted(workloads.keys() & document["workloads"].keys()):
             raise ValueError(f"in more than one part: {', '.join(twice)}")
         workloads |= document["workloads"]
+    order = {name: place for place, name in enumerate(WORKLOADS)}
+    workloads = dict(sorted(workloads.items(), key=lambda item: order.get(item[0], len(order))))
     latest = max(documents, key=lambda document: document["finished"])
     return {
         **latest,
