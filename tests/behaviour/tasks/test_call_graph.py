@@ -74,6 +74,130 @@ def test_the_one_who_waits_is_seen(run, waits):
     assert parent_stack[-2:] == [waits.__name__, "main"]
 
 
+async def waits_in(lib, future):
+    await lib.wait([future])
+
+
+async def steps(lib, future):
+    for done in lib.as_completed([future]):
+        await done
+
+
+async def sleeps(lib, _):
+    await lib.sleep(1000)
+
+
+async def takes(lib, _):
+    await lib.Queue().get()
+
+
+async def waits_for_event(lib, _):
+    await lib.Event().wait()
+
+
+async def waits_a_while(lib, future):
+    await lib.wait_for(future, 1000)
+
+
+async def does_not_wait(lib, future):
+    task = asyncio.create_task(stubborn(future))
+    await asyncio.sleep(0)
+    await lib.wait_for(task, 0)
+
+
+async def stubborn(future):
+    try:
+        await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.shield(future)
+
+
+async def reads(lib, _):
+    await lib.StreamReader().readexactly(1)
+
+
+FUNCTIONS = [
+    (waits_in, ["_wait", "wait"]),
+    (steps, ["get", "_wait_for_one"]),
+    (sleeps, ["sleep"]),
+    (takes, ["get"]),
+    (waits_for_event, ["wait"]),
+    (waits_a_while, ["wait_for"]),
+    (reads, ["readexactly"]),
+]
+
+
+async def gives():
+    for number in range(3):
+        await asyncio.sleep(1000)
+        yield number
+
+
+async def iterates():
+    async for _ in gives():
+        pass
+
+
+@pytest.mark.parametrize("waits, functions", FUNCTIONS)
+def test_the_functions_that_a_task_waits_in_are_seen(run, flavour, waits, functions):
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(deep(waits(flavour.lib, future)), name="waits")
+        await asyncio.sleep(0)
+        name, stack, above = names(asyncio.capture_call_graph(task))
+        assert (name, above) == ("waits", [])
+        # A reader of asyncio's calls another of its functions.
+        assert stack[-len(functions) - 2 :] == [*functions, waits.__name__, "deep"]
+        for limit in (1, 2, -1, -2, 100, -100, 0):
+            _, some, _ = names(asyncio.capture_call_graph(task, limit=limit))
+            expected = stack[::-1]
+            expected = expected[:limit] if limit >= 0 else expected[limit:]
+            assert some == expected[::-1]
+        text = asyncio.format_call_graph(task)
+        assert f"{functions[-1]}()" in text and text.index(f"{functions[-1]}()") < text.index("async deep()")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert names(asyncio.capture_call_graph(task)) == ("waits", [], [])
+
+    run(main())
+
+
+def test_a_task_that_is_nothing_else(run, flavour):
+    async def main():
+        task = asyncio.create_task(flavour.lib.sleep(0), name="sleeps")
+        assert names(asyncio.capture_call_graph(task)) == ("sleeps", ["sleep"], [])
+        await task
+        assert names(asyncio.capture_call_graph(task)) == ("sleeps", [], [])
+
+    run(main())
+
+
+def test_a_function_of_asyncios_that_does_the_work_is_seen_once(run, flavour):
+    async def main():
+        future = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(does_not_wait(flavour.lib, future), name="waits")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        _, stack, _ = names(asyncio.capture_call_graph(task))
+        assert stack[-2:] == ["wait_for", "does_not_wait"] and stack.count("wait_for") == 1
+        future.set_result(None)
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(main())
+
+
+def test_a_task_that_waits_in_a_generator(run):
+    async def main():
+        task = asyncio.create_task(iterates(), name="iterates")
+        await asyncio.sleep(0)
+        name, stack, _ = names(asyncio.capture_call_graph(task))
+        assert (name, stack[-1]) == ("iterates", "iterates")
+        task.cancel()
+
+    run(main())
+
+
 def test_several_wait_for_one_future(run, flavour):
     async def main():
         future = asyncio.get_running_loop().create_future()
