@@ -13,8 +13,9 @@ from ._loop import Loop, new_event_loop
 _stock = asyncio.SelectorEventLoop
 
 
-# An ABCMeta, so that a class may be derived from the name and from an abstract class, as from asyncio's.
-class _Named(abc.ABCMeta):
+# An ABCMeta, so that a class may be derived from the name and from an abstract class, as from asyncio's; and of the kind of the class
+# that stands there: somebody else may have put one with a metaclass there before us.
+class _Named(abc.ABCMeta, *(() if issubclass(abc.ABCMeta, type(_stock)) else (type(_stock),))):
     def __call__(cls, *arguments, **named):
         if cls is not SelectorEventLoop:
             return super().__call__(*arguments, **named)

@@ -198,6 +198,27 @@ def test_asyncios_loop_by_name_is_ours_while_installed():
     assert named_loops() == [stock] * len(named_loops())
 
 
+KIND_OF_ITS_OWN = """
+import asyncio, ferrio
+
+class Kind(type):
+    pass
+
+theirs = asyncio.SelectorEventLoop = Kind("Theirs", (asyncio.SelectorEventLoop,), {})
+ferrio.install()
+loop = asyncio.SelectorEventLoop()
+assert type(loop) is ferrio.Loop and isinstance(loop, asyncio.SelectorEventLoop)
+loop.close()
+assert issubclass(type("Derived", (asyncio.SelectorEventLoop,), {}), theirs)
+ferrio.uninstall()
+assert asyncio.SelectorEventLoop is theirs
+"""
+
+
+def test_a_loop_class_with_a_metaclass_that_somebody_else_put_there():
+    subprocess.run([sys.executable, "-c", KIND_OF_ITS_OWN], check=True)
+
+
 @pytest.mark.skipif(not hasattr(asyncio.events, "_event_loop_policy"), reason="this CPython has no policies")
 def test_the_default_policy_is_ours_while_installed():
     """set_event_loop_policy(None) brought asyncio's own back."""
