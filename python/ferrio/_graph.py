@@ -61,9 +61,14 @@ class _Frame:
         return self
 
 
+def _is_native(coro):
+    # Others may lack the attribute: the graph asks for `cr_frame` and `cr_await` only.
+    return getattr(coro, "cr_code", coro) is None
+
+
 def _frames(coro):
     """Those of one coroutine, the caller's first."""
-    if coro.cr_code is not None:
+    if not _is_native(coro):
         return [] if coro.cr_frame is None else [coro.cr_frame]
     name = coro.__qualname__
     # It has left everything to asyncio's function, which has a frame.
@@ -78,7 +83,7 @@ def _call_stack(future, limit):
     coro = future.get_coro() if has_frames else None
     frames, has_native = [], False
     while hasattr(coro, "cr_await"):
-        has_native = has_native or coro.cr_code is None
+        has_native = has_native or _is_native(coro)
         frames += _frames(coro)
         coro = coro.cr_await
     if not has_native or hasattr(coro, "ag_await"):

@@ -1,6 +1,7 @@
 """`asyncio.capture_call_graph`, `print_call_graph` and `_asyncio_awaited_by`: who waits for whom (CPython 3.14)."""
 
 import asyncio
+import collections.abc
 import gc
 import io
 import sys
@@ -183,6 +184,28 @@ def test_a_function_of_asyncios_that_does_the_work_is_seen_once(run, flavour):
         assert stack[-2:] == ["wait_for", "does_not_wait"] and stack.count("wait_for") == 1
         future.set_result(None)
         await asyncio.gather(task, return_exceptions=True)
+
+    run(main())
+
+
+class Wrapped(collections.abc.Coroutine):
+    """A coroutine of somebody else's, with no more than a graph asks for."""
+
+    def __init__(self, coro):
+        self.coro = coro
+        self.send, self.throw, self.close = coro.send, coro.throw, coro.close
+
+    send = throw = close = __await__ = None
+    cr_frame = property(lambda self: self.coro.cr_frame)
+    cr_await = property(lambda self: self.coro.cr_await)
+
+
+def test_a_coroutine_of_another_kind(run, flavour):
+    async def main():
+        task = asyncio.create_task(Wrapped(deep(flavour.lib.sleep(1000))), name="wrapped")
+        await asyncio.sleep(0)
+        assert names(asyncio.capture_call_graph(task)) == ("wrapped", ["sleep", "deep"], [])
+        task.cancel()
 
     run(main())
 
