@@ -31,7 +31,6 @@ def suite_is_there():
         return False
 
 
-# Not `ferrio.run`: it makes its own loops, where the suite counts those that it hands out.
 REPLACED = [word for name in NATIVE for word in ("--replace", f"asyncio.{name}=ferrio:{name}")]
 
 ABOUT_TASKS = ["test_eager_task_factory", "test_locks", "test_queues", "test_runners", "test_streams", "test_taskgroups"]

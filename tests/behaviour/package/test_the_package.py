@@ -117,6 +117,46 @@ def test_run_takes_a_loop_factory_and_debug():
     assert ferrio.run(main(), debug=True, loop_factory=stock) == (stock, True)
 
 
+class PolicyOfTheProgram(getattr(asyncio.events, "_AbstractEventLoopPolicy", None) or asyncio.AbstractEventLoopPolicy):
+    """Makes loops with `factory` and keeps them."""
+
+    def __init__(self, factory):
+        self.factory, self.made = factory, []
+
+    def new_event_loop(self):
+        self.made.append(self.factory())
+        return self.made[-1]
+
+    def set_event_loop(self, loop):
+        assert loop is None or loop in self.made
+
+
+@pytest.fixture
+def policy(request):
+    policy = PolicyOfTheProgram(request.param)
+    before, asyncio.events._event_loop_policy = asyncio.events._event_loop_policy, policy
+    yield policy
+    asyncio.events._event_loop_policy = before
+
+
+@pytest.mark.parametrize("policy", [ferrio.new_event_loop], indirect=True)
+def test_run_asks_a_policy_of_the_programs_own(policy):
+    async def main():
+        return asyncio.get_running_loop()
+
+    assert [ferrio.run(main()), ferrio.run(main())] == policy.made
+    assert all(loop.is_closed() for loop in policy.made)
+    assert ferrio.run(loop_class(), loop_factory=asyncio.SelectorEventLoop) is asyncio.SelectorEventLoop
+    assert len(policy.made) == 2
+    assert asyncio.events._event_loop_policy is policy
+
+
+@pytest.mark.parametrize("policy", [asyncio.SelectorEventLoop], indirect=True)
+def test_run_is_on_ferrio_whatever_loops_a_policy_makes(policy):
+    assert ferrio.run(loop_class()) is ferrio.Loop
+    assert all(loop.is_closed() for loop in policy.made)
+
+
 @pytest.mark.parametrize("junk", [None, 3, "main", lambda: None])
 def test_run_refuses_what_asyncios_run_refuses(junk):
     with pytest.raises(Exception) as theirs:
