@@ -7,8 +7,8 @@ reason; any other failure fails the run, and so does a listed test that passes.
 
 * task: every test of tasks and futures, with `ferrio.Task` and `ferrio.Future` in the stdlib's place.
 * loop: the whole suite, with `ferrio.new_event_loop` wherever the suite makes a loop.
-* all: the same, with every name that `ferrio.install` puts in place (`ferrio._install.NATIVE`) in the stdlib's place.
-* stock: these on asyncio's own loop; only the files that are about them.
+* all: the same, with every name of ferrio in the stdlib's place, `ferrio.run`, `ferrio.Task` and `ferrio.Future` too.
+* stock: what `ferrio.install` puts in place (`ferrio._install.NATIVE`) on asyncio's own loop; only the files that are about it.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def suite_is_there():
         return False
 
 
-REPLACED = [word for name in NATIVE for word in ("--replace", f"asyncio.{name}=ferrio:{name}")]
+INSTALLED = [word for name in NATIVE for word in ("--replace", f"asyncio.{name}=ferrio:{name}")]
 
 ABOUT_TASKS = ["test_eager_task_factory", "test_locks", "test_queues", "test_runners", "test_streams", "test_taskgroups"]
 ABOUT_TASKS += ["test_tasks", "test_timeouts", "test_waitfor"]
@@ -41,8 +41,8 @@ if suite_is_there():
 MODES = {
     "task": ["--task-class", "ferrio:Task", "--future-class", "ferrio:Future"],
     "loop": ["--loop", "ferrio:new_event_loop"],
-    "all": ["--loop", "ferrio:new_event_loop", *REPLACED],
-    "stock": ["--loop", "asyncio:new_event_loop", *REPLACED, "--files", ",".join(ABOUT_TASKS)],
+    "all": ["--loop", "ferrio:new_event_loop", "--replace-from", "ferrio"],
+    "stock": ["--loop", "asyncio:new_event_loop", *INSTALLED, "--files", ",".join(ABOUT_TASKS)],
 }
 
 
