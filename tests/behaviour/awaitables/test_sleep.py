@@ -140,7 +140,7 @@ def test_many_at_once_end_in_the_order_of_their_delays(run, lib):
         ended = []
 
         async def nap(number):
-            await lib.sleep(0.001 * number)
+            await lib.sleep(0.02 * number)
             ended.append(number)
 
         await asyncio.gather(*(nap(number) for number in (5, 1, 4, 0, 3, 2)))

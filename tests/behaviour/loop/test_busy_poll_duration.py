@@ -1,6 +1,7 @@
 """loop.busy_poll_duration, which asyncio does not have, and what stays as it is while a loop polls busily."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -36,6 +37,17 @@ async def talk(times):
             await loop.sock_sendall(here, b"ping")
             assert await loop.sock_recv(here, 10) == b"ping"
         echo.join()
+
+
+@contextlib.contextmanager
+def soon(seconds, call, *arguments):
+    """Meanwhile another thread makes the call; it has ended afterwards."""
+    timer = threading.Timer(seconds, call, arguments)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.join()
 
 
 def test_what_it_takes(flavour, loop):
@@ -77,9 +89,10 @@ def test_other_threads_are_heard(polling):
         await talk(100)
         for number in range(100):
             assert await loop.run_in_executor(None, int, number) == number
+        await loop.shutdown_default_executor()
         later = loop.create_future()
-        threading.Timer(0.02, loop.call_soon_threadsafe, [later.set_result, "heard"]).start()
-        assert await later == "heard"
+        with soon(0.02, loop.call_soon_threadsafe, later.set_result, "heard"):
+            assert await later == "heard"
 
     polling.run_until_complete(main())
 
@@ -96,8 +109,8 @@ def test_who_waits_long_sleeps(loop, waits_for):
             if waits_for == "timer":
                 await asyncio.sleep(0.5)
             else:
-                threading.Timer(0.5, there.send, [b"at last"]).start()
-                assert await loop.sock_recv(here, 10) == b"at last"
+                with soon(0.5, there.send, b"at last"):
+                    assert await loop.sock_recv(here, 10) == b"at last"
             assert time.process_time() - busy < 0.25
 
     loop.run_until_complete(main())
@@ -116,8 +129,8 @@ def test_signals_are_heard(polling, handler):
             loop.add_signal_handler(signal.SIGUSR1, arrived.set_result, True)
         else:
             signal.signal(signal.SIGUSR1, interrupted)
-        threading.Timer(0.02, os.kill, [os.getpid(), signal.SIGUSR1]).start()
-        assert await arrived
+        with soon(0.02, os.kill, os.getpid(), signal.SIGUSR1):
+            assert await arrived
 
     try:
         if handler == "loop":
