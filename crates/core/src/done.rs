@@ -41,6 +41,16 @@ impl<T> Done<T> {
     }
 }
 
+impl<T> IntoIterator for Done<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    #[inline]
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
+}
+
 impl<T> Default for Done<T> {
     fn default() -> Self {
         Self::new()

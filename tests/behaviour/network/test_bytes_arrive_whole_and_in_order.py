@@ -238,3 +238,31 @@ def test_little_and_the_end_after_very_much(run, pair, recorder, size, ending):
             assert right.events[-1] == ("lost", None)
 
     run(main())
+
+
+@pytest.mark.parametrize("kept_one_of", [1, 2, 3, 1000])
+def test_what_a_program_keeps_stays_as_it_is(run, pair, recorder, kept_one_of):
+    """The memory of what it does not keep may serve again."""
+    sizes = random.Random(kept_one_of).choices([1, 900, 991, 992, 1000, 1024, 1500, 2048, 16_000, 40_000, 70_000], k=300)
+    kept = []
+
+    class Echo(recorder):
+        def data_received(self, data):
+            super().data_received(data)
+            self.transport.write(data)
+            if len(self.events) % kept_one_of == 0:
+                kept.append((data, hash(data), bytearray(data), memoryview(data)[1:]))
+
+    async def main():
+        async with pair(server=Echo) as (left, _):
+            for number, size in enumerate(sizes):
+                message = pattern(size, number)
+                left.transport.write(message)
+                assert await left.received(size) == message
+                left.data.clear()
+
+    run(main())
+    assert kept_one_of == 1000 or len(kept) > 50
+    for data, hashed, copy, view in kept:
+        assert data == copy and view == copy[1:]
+        assert hash(data) == hashed == hash(bytes(copy))

@@ -8,7 +8,7 @@ use crate::engine::{Engine, Suspended};
 use crate::ffi::runtime::set_running_loop;
 use crate::ffi::{
     Args, Immortal, Own, Params, PyRes, Raised, call, coroutine, exception, recycle, runtime,
-    snapshot,
+    snapshot, spare_bytes,
 };
 use crate::future::Future;
 use crate::names;
@@ -311,5 +311,6 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     dispatch::abandon(py, &calls)?;
     recycle::close(py);
     snapshot::close(py);
+    spare_bytes::close(py);
     Ok(())
 }

@@ -35,6 +35,7 @@ mod shared;
 mod slot;
 mod slots;
 pub mod snapshot;
+pub mod spare_bytes;
 mod stop_iteration;
 mod visit;
 

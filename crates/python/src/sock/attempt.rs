@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 
 use super::{SockCall, Wish};
 use crate::engine::Engine;
-use crate::ffi::buffer::{self, View};
+use crate::ffi::buffer::View;
 use crate::ffi::growing::{self, Growing};
-use crate::ffi::{Name, Own, PyRes, Raised, Slot, call, exception};
+use crate::ffi::{Name, Own, PyRes, Raised, Slot, call, exception, spare_bytes};
 use crate::transport::socket::Socket;
 use crate::{convert, error, names};
 
@@ -137,7 +137,7 @@ fn receive(py: Python<'_>, engine: &Own<Engine>, fd: RawFd, most: usize) -> PyRe
     if most <= room.len() {
         let received = net::recv(fd, &mut room[..most]);
         let received = unless_blocked(py, received);
-        let bytes = received.map(|n| n.map(|n| buffer::new_bytes(py, &room[..n])));
+        let bytes = received.map(|n| n.map(|n| spare_bytes::new_bytes(py, &room[..n])));
         engine.return_receive_buffer(room);
         return bytes?.transpose();
     }

@@ -181,7 +181,7 @@ impl Outgoing {
     }
 
     /// Gives the kernel what waits, until it refuses or nothing is left.
-    pub fn send(&self, fd: RawFd) -> Sent {
+    pub fn send(&self, py: Python<'_>, fd: RawFd) -> Sent {
         let mut done = Done::new();
         let outcome = self.queue.with(|queue| {
             loop {
@@ -202,7 +202,9 @@ impl Outgoing {
                 }
             }
         });
-        drop(done);
+        for payload in done {
+            payload.give_back(py);
+        }
         outcome
     }
 

@@ -165,7 +165,7 @@ pub fn flush(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
     if this.outgoing.is_blocked() || this.conn.get().is_lost() || !this.outgoing.has_bytes() {
         return Ok(());
     }
-    match this.outgoing.send(this.fd.get()) {
+    match this.outgoing.send(py, this.fd.get()) {
         Sent::All => drained(this),
         Sent::Blocked => {
             this.outgoing.set_blocked(true);
@@ -179,7 +179,7 @@ pub fn flush(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
 
 /// The kernel takes bytes again.
 fn unblocked(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
-    match this.outgoing.send(this.fd.get()) {
+    match this.outgoing.send(py, this.fd.get()) {
         Sent::Blocked => tell(py, this, this.outgoing.after_drain()),
         Sent::Failed(error) => failed(py, this, &error),
         Sent::All => {

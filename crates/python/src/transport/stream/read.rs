@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use super::{StreamTransport, loss, write};
 use crate::engine::Engine;
 use crate::error;
-use crate::ffi::buffer::{self, View};
+use crate::ffi::buffer::View;
 use crate::ffi::growing::{self, Growing};
-use crate::ffi::{Own, PyRes, Raised, call};
+use crate::ffi::{Own, PyRes, Raised, call, spare_bytes};
 use crate::names;
 
 /// One receive for each event: the kernel says it again while there is more, and others get their turn.
@@ -90,7 +90,7 @@ fn copied(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
             this.received.set(*length);
             let bytes = &room[..*length];
             Some(match this.protocol.received(py, bytes) {
-                Ok(false) => buffer::new_bytes(py, bytes).map(Some),
+                Ok(false) => spare_bytes::new_bytes(py, bytes).map(Some),
                 done => done.map(|_received| None),
             })
         }
@@ -102,7 +102,11 @@ fn copied(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
         (Ok(_), Some(Ok(None))) => Ok(()),
         (Ok(_), Some(data)) => {
             let done = data.and_then(|data| match data {
-                Some(data) => this.in_context(py, || this.protocol.data_received(py, &data)),
+                Some(data) => {
+                    let done = this.in_context(py, || this.protocol.data_received(py, &data));
+                    spare_bytes::give_back(py, data);
+                    done
+                }
                 None => Ok(()),
             });
             StreamTransport::survive(py, this, done, DATA_RECEIVED)

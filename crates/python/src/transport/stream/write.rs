@@ -123,7 +123,7 @@ pub fn flush(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     if !this.owns_descriptor(py)? {
         return send_failed(py, this, &bad_descriptor());
     }
-    match this.outgoing.send(this.fd.get()) {
+    match this.outgoing.send(py, this.fd.get()) {
         Sent::All => drained(py, this),
         Sent::Blocked => {
             this.outgoing.set_blocked(true);
@@ -142,7 +142,7 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()
     if !this.owns_descriptor(py)? {
         return send_failed(py, this, &bad_descriptor());
     }
-    match this.outgoing.send(this.fd.get()) {
+    match this.outgoing.send(py, this.fd.get()) {
         Sent::Blocked => tell(py, this, this.outgoing.after_drain()),
         Sent::Failed(error) => send_failed(py, this, &error),
         Sent::All => {

@@ -10,7 +10,7 @@ use super::address::Family;
 use super::{DatagramTransport, fatal};
 use crate::engine::Engine;
 use crate::error;
-use crate::ffi::{Own, PyRes, buffer, call};
+use crate::ffi::{Own, PyRes, call, spare_bytes};
 use crate::names;
 
 /// How many datagrams one event brings at most: then others get their turn, and the kernel says it again.
@@ -46,12 +46,14 @@ fn internet(
 ) -> PyRes<bool> {
     let mut room = engine.take_receive_buffer();
     let received = net::recv_from(this.fd.get(), &mut room, from);
-    let data = received.map(|length| buffer::new_bytes(py, &room[..length]));
+    let data = received.map(|length| spare_bytes::new_bytes(py, &room[..length]));
     engine.return_receive_buffer(room);
     match data {
         Ok(data) => {
             let (data, address) = (data?, this.received_from.object_of(py, from)?);
-            deliver(py, this, &data, &address)
+            let more = deliver(py, this, &data, &address);
+            spare_bytes::give_back(py, data);
+            more
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
         Err(error) => failed(py, this, &error::os_error_object(py, &error)?),
