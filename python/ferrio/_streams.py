@@ -34,6 +34,45 @@ def _derive(name):
     return derived
 
 
+async def go_on_reading(reader, method, *arguments):
+    """The rest of the stdlib's reading method behind its `await self._wait_for_data()`, for a native call that has waited there
+    and whose reader has become the stdlib's meanwhile."""
+    stock = _STOCK["StreamReader"]
+    if method != "read":
+        # They look for what they want from the beginning, so to begin anew is the same, but for the exception.
+        return await _past_the_exception(reader, getattr(stock, method)(reader, *arguments))
+    (most,) = arguments
+    buffer, length = reader._buffer, reader._limit if most < 0 else most
+    data = bytes(memoryview(buffer)[:length])
+    del buffer[:length]
+    reader._maybe_resume_transport()
+    return data + await stock.read(reader) if data and most < 0 else data
+
+
+@types.coroutine
+def _past_the_exception(reader, coroutine):
+    """Run a reading coroutine whose first step must not see the reader's exception: it came when that had been looked at."""
+    exception, reader._exception = reader._exception, None
+    try:
+        step = coroutine.send
+        value = None
+        while True:
+            try:
+                future = step(value)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                value = None
+                if exception is not None:
+                    reader._exception, exception = exception, None
+            try:
+                step, value = coroutine.send, (yield future)
+            except BaseException as thrown:
+                step, value = coroutine.throw, thrown
+    finally:
+        coroutine.close()
+
+
 def _with_our_classes(stock):
     """The stdlib's function; the classes that it makes are ours."""
     ours = types.FunctionType(stock.__code__, _names, stock.__name__, stock.__defaults__, stock.__closure__)

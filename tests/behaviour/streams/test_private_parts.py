@@ -70,6 +70,68 @@ def test_the_rest_comes_by_way_of_the_bytearray(loop, reader, turn, name, argume
     assert reader.at_eof()
 
 
+READS = {"read": (9,), "readexactly": (2,), "readuntil": (b"\n",), "readline": (), "__anext__": ()}
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_what_came_before_an_exception_is_read(loop, reader, turn, name, kind):
+    task = loop.create_task(getattr(reader, name)(*READS[name]))
+    turn()
+    reader.feed_data(kind(b"a\n"))
+    reader.set_exception(ZeroDivisionError())
+    assert loop.run_until_complete(task) == b"a\n"
+    assert type(reader.exception()) is ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        loop.run_until_complete(getattr(reader, name)(*READS[name]))
+
+
+@pytest.mark.parametrize("name", [name for name in READS if name != "read"])
+def test_what_came_before_an_exception_is_waited_behind(loop, reader, turn, name):
+    task = loop.create_task(getattr(reader, name)(*READS[name]))
+    turn()
+    reader.feed_data(bytearray(b"a"))
+    reader.set_exception(ZeroDivisionError())
+    turn()
+    reader.feed_data(b"\n")
+    assert loop.run_until_complete(task) == b"a\n"
+    assert reader._waiter is None and type(reader.exception()) is ZeroDivisionError
+
+
+def test_a_wait_behind_an_exception_can_be_cancelled(loop, reader, turn):
+    task = loop.create_task(reader.readline())
+    turn()
+    reader.feed_data(bytearray(b"a"))
+    reader.set_exception(ZeroDivisionError())
+    turn()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    assert reader._waiter is None and reader._buffer == b"a"
+
+
+def test_all_that_came_before_an_exception(loop, reader, turn):
+    task = loop.create_task(reader.read())
+    turn()
+    reader.feed_data(b"12")
+    turn()
+    reader.feed_data(bytearray(b"34"))
+    reader.set_exception(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        loop.run_until_complete(task)
+
+
+@pytest.mark.parametrize("how", ["woken", "taken"])
+def test_one_that_is_woken_and_finds_nothing(loop, reader, turn, how):
+    task = loop.create_task(reader.read(9))
+    turn()
+    if how == "taken":
+        reader.feed_data(bytearray(b"x"))
+    reader._buffer.clear()
+    reader._wakeup_waiter()
+    assert loop.run_until_complete(task) == b""
+
+
 def test_attributes(loop, reader, transport):
     assert reader._loop is loop and reader._limit == 10
     assert (reader._eof, reader._paused) == (False, False)

@@ -19,8 +19,8 @@ use super::{Methods, StreamReader, create_future, names, stock_class, stock_meth
 use crate::awaitable::{self, Awaitable, Coroutine, Next, Outcome};
 use crate::ffi::buffer::Payload;
 use crate::ffi::{
-    Args, Function, GuardedCell, Name, Own, Params, PyRes, Raised, Recycled, Slot, TypeSlot, Visit,
-    buffer, call, exception,
+    Args, Function, GuardedCell, Immortal, Name, Own, Params, PyRes, Raised, Recycled, Slot,
+    TypeSlot, Visit, buffer, call, exception,
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -196,7 +196,8 @@ fn hand_over<K: Kind>(
     this: &Own<Coroutine<Reading<K>>>,
     reader: &Own<StreamReader>,
 ) -> PyRes<Next> {
-    this.phase.set(Phase::Stock);
+    static GO_ON: Immortal = Immortal::empty();
+    let has_waited = this.phase.replace(Phase::Stock) == Phase::Waiting;
     let mut args = vec![reader.clone().into_any()];
     match this.separator.get() {
         Some(separator) => args.push(separator),
@@ -209,9 +210,13 @@ fn hand_over<K: Kind>(
         }
         None => {}
     }
+    if has_waited {
+        args.insert(1, K::method().get(py).clone());
+        let go_on = GO_ON.import(py, "ferrio._streams", "go_on_reading")?;
+        return call::call(py, go_on, &args).map(Next::Await);
+    }
     let method = stock_method(py, "StreamReader", K::method())?;
-    let rest = call::call(py, &method, &args)?;
-    Ok(Next::Await(rest))
+    call::call(py, &method, &args).map(Next::Await)
 }
 
 macro_rules! kinds {
