@@ -20,6 +20,10 @@ from ._tls import accepting_with_tls, check_no_tls_socket, check_tls_arguments
 
 _SERVER_TAKES_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in inspect.signature(asyncio.Server).parameters
 
+# Since 3.12.5 an address that the machine does not have is passed over while there are others (gh-75128). Asked of asyncio's own.
+_NO_ADDRESS = "could not bind on any address out of "
+_PASSES_OVER = _NO_ADDRESS in asyncio.base_events.BaseEventLoop.create_server.__code__.co_consts
+
 
 def make_server(loop, sockets, protocol_factory, context, backlog, timeouts):
     """An asyncio.Server over listening-to-be sockets. `context`: an SSLContext or None; `timeouts`: TLS handshake and
@@ -31,7 +35,7 @@ def make_server(loop, sockets, protocol_factory, context, backlog, timeouts):
 
 
 def make_listening_socket(info, reuse_address, reuse_port, keep_alive):
-    """A bound socket for one address; None where the machine does not speak the family."""
+    """A bound socket for one address; None where the machine does not speak the family, or has no such address."""
     family, type_, proto, _, address = info
     try:
         sock = socket.socket(family, type_, proto)
@@ -50,19 +54,16 @@ def make_listening_socket(info, reuse_address, reuse_port, keep_alive):
         sock.bind(address)
     except OSError as exc:
         sock.close()
-        if exc.errno == errno.EADDRNOTAVAIL:
+        if _PASSES_OVER and exc.errno == errno.EADDRNOTAVAIL:
             # An interface without this family (IPv6 switched off): others may do.
-            raise _AddressUnavailable(address, exc) from None
-        text = f"error while attempting to bind on address {address!r}: {str(exc).lower()}"
+            return None
+        reason = str(exc) if _PASSES_OVER else exc.strerror
+        text = f"error while attempting to bind on address {address!r}: {reason.lower()}"
         raise OSError(exc.errno, text) from None
     except BaseException:
         sock.close()
         raise
     return sock
-
-
-class _AddressUnavailable(Exception):
-    pass
 
 
 def set_reuse_port(sock):
@@ -149,22 +150,13 @@ class Serving:
         # dict: each address once, in order.
         infos = dict.fromkeys(info for answer in found for info in answer)
         sockets = []
-        unavailable = None
         try:
             for info in infos:
-                try:
-                    sock = make_listening_socket(info, reuse_address, reuse_port, keep_alive)
-                except _AddressUnavailable as exc:
-                    unavailable = exc
-                    continue
+                sock = make_listening_socket(info, reuse_address, reuse_port, keep_alive)
                 if sock is not None:
                     sockets.append(sock)
-            if not sockets and unavailable is not None:
-                address, exc = unavailable.args
-                text = f"error while attempting to bind on address {address!r}: {str(exc).lower()}"
-                raise OSError(exc.errno, text)
-            if not sockets:
-                raise OSError(f"could not bind on any address out of {[info[4] for info in infos]!r}")
+            if not sockets and _PASSES_OVER:
+                raise OSError(f"{_NO_ADDRESS}{[info[4] for info in infos]!r}")
         except BaseException:
             for sock in sockets:
                 sock.close()

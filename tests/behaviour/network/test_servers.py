@@ -295,6 +295,31 @@ def test_port_in_use(run, listener):
     run(main())
 
 
+def test_addresses_that_the_machine_does_not_have(run):
+    async def main():
+        loop = asyncio.get_running_loop()
+        told = []
+        # One of a block that is for documentation: nobody has it.
+        for hosts in (["127.0.0.1", "192.0.2.1"], "192.0.2.1"):
+            try:
+                server = await loop.create_server(Hello, hosts, 0)
+            except OSError as error:
+                told.append((error.errno, str(error)))
+            else:
+                told.append([sock.getsockname()[0] for sock in server.sockets])
+                server.close()
+                await server.wait_closed()
+        return told
+
+    address = ("192.0.2.1", 0)
+    refused = f"[Errno 99] error while attempting to bind on address {address}: cannot assign requested address"
+    # By release: those of CPython before 3.12.5 want them all.
+    assert run(main()) in (
+        [(99, refused), (99, refused)],
+        [["127.0.0.1"], (None, f"could not bind on any address out of [{address}]")],
+    )
+
+
 def test_reuse_port(run):
     async def main():
         loop = asyncio.get_running_loop()
