@@ -6,6 +6,7 @@ import copy
 import gc
 import inspect
 import pickle
+import subprocess
 import sys
 import types
 import unittest.mock
@@ -74,6 +75,13 @@ def test_one_that_nobody_awaits_warns(make):
     with pytest.warns(RuntimeWarning, match="coroutine 'sleep' was never awaited"):
         del coroutine
         gc.collect()
+
+
+@pytest.mark.parametrize("filters, told", [("default", ["coroutine 'sleep' was never awaited"]), ("ignore", [])])
+def test_one_that_outlives_the_program_warns(lib, filters, told):
+    code = f"import {lib.__name__} as lib; lib.kept = lib.sleep(1)"
+    done = subprocess.run([sys.executable, "-W", filters, "-c", code], capture_output=True, text=True, check=True)
+    assert [line.partition("RuntimeWarning: ")[2] for line in done.stderr.splitlines()] == told
 
 
 def test_one_that_was_closed_or_thrown_into_does_not(make):

@@ -10,16 +10,23 @@ use crate::ffi::{
     Args, Immortal, Method, Own, Property, PyRes, Raised, TypeBuilder, coroutine, exception,
 };
 
-/// `warnings._warn_unawaited_coroutine`, which CPython calls for its own.
+/// `warnings._warn_unawaited_coroutine`, which CPython calls for its own; a plain warning where the interpreter shuts down and has
+/// no such module any more.
 #[cold]
 pub(super) fn warn_never_awaited<S: Awaitable>(
     py: Python<'_>,
     this: &Own<Coroutine<S>>,
 ) -> PyRes<()> {
-    let warn = py
-        .import("warnings")?
-        .getattr("_warn_unawaited_coroutine")?;
-    warn.call1((this.as_any().bound(py),))?;
+    let warnings = py.import("warnings");
+    let warn = warnings.and_then(|module| module.getattr("_warn_unawaited_coroutine"));
+    let warn = warn.ok().filter(|warn| warn.is_callable());
+    match warn {
+        Some(warn) => warn.call1((this.as_any().bound(py),)).map(drop)?,
+        None => {
+            let text = format!("coroutine '{}' was never awaited", this.qualname());
+            exception::runtime_warning(py, &text)?;
+        }
+    }
     Ok(())
 }
 

@@ -186,6 +186,16 @@ pub fn resource_warning(py: Python<'_>, source: &Own, text: &str) -> PyRes<()> {
     }
 }
 
+/// `warnings.warn(text, RuntimeWarning)`, likewise.
+pub fn runtime_warning(py: Python<'_>, text: &str) -> PyRes<()> {
+    let text = std::ffi::CString::new(text.replace('\0', " ")).expect("NULs were replaced");
+    // SAFETY: attached, a class of the interpreter's and a text.
+    match unsafe { ffi::PyErr_WarnEx(ffi::PyExc_RuntimeWarning, text.as_ptr(), 1) } {
+        0 => Ok(()),
+        _ => Err(Raised::already_set(py)),
+    }
+}
+
 impl Own {
     /// Takes over a reference where null means "nothing", without an error.
     unsafe fn from_owned_ptr_or_none(py: Python<'_>, ptr: *mut ffi::PyObject) -> Option<Own> {
