@@ -48,7 +48,8 @@ def _own_policys_factory():
         loop = policy.new_event_loop()
         if isinstance(loop, Loop):
             return loop
-        loop.close()
+        if loop is not None:
+            loop.close()
         return new_event_loop()
 
     return factory

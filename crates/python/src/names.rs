@@ -18,6 +18,7 @@ names! {
     BUFSIZE = "bufsize",
     CALLBACK = "callback",
     CALL_EXCEPTION_HANDLER = "call_exception_handler",
+    EXCEPTION_HANDLER = "_exception_handler",
     CALL_AT = "call_at",
     CALL_LATER = "call_later",
     CALL_SOON = "call_soon",

@@ -2,6 +2,9 @@
 
 import asyncio
 import gc
+import re
+import subprocess
+import sys
 
 import pytest
 
@@ -185,3 +188,43 @@ def test_every_forgotten_error_is_reported_however_its_future_died(run, reported
     run(main())
     assert len(reported) == 100
     assert sorted(context["exception"].args[0] for context in reported) == sorted([*range(50)] * 2)
+
+
+OUTLIVING = """
+import sys, {module} as lib
+loop = lib.{new_event_loop}()
+async def work():
+    if {ends}:
+        raise ValueError("lost")
+    await loop.create_future()
+async def main():
+    global kept
+    kept = loop.create_task(work()) if {task} else loop.create_future()
+    if not {task}:
+        kept.set_exception(ValueError("lost"))
+    await lib.sleep(0)
+loop.run_until_complete(main())
+loop.close()
+"""
+
+# As asyncio words it; it has no traceback to show where the exception has none.
+TOLD = {
+    "future": r"Future exception was never retrieved\nfuture: <Future finished exception=ValueError\('lost'\)>\nValueError: lost\n",
+    "pending task": r"Task was destroyed but it is pending!\ntask: <Task pending name='Task-2'.*>\n",
+    "failed task": r"Task exception was never retrieved\nfuture: <Task finished name='Task-2'.* exception=ValueError\('lost'\)>\n"
+    r"Traceback(.|\n)*ValueError: lost\n",
+}
+
+
+@pytest.mark.parametrize("what", TOLD)
+def test_one_that_outlives_the_program_is_reported(flavour, what):
+    if what == "failed task" and flavour.name == "asyncio":
+        pytest.skip("asyncio's own report fails by then")
+    code = OUTLIVING.format(
+        module=flavour.new_event_loop.__module__.split(".")[0],
+        new_event_loop=flavour.new_event_loop.__name__,
+        task=what != "future",
+        ends=what == "failed task",
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.fullmatch(TOLD[what], done.stderr)

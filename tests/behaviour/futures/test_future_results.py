@@ -268,3 +268,71 @@ def test_internal_attributes_that_libraries_read(loop, future):
 
 def test_generic_alias(flavour):
     assert flavour.Future[int].__origin__ is flavour.Future
+
+
+RAISING = {
+    "result": lambda future: future.result(),
+    "exception": lambda future: future.exception(),
+    "set_result": lambda future: future.set_result(1),
+    "set_exception": lambda future: future.set_exception(ValueError()),
+    "await": lambda future: future.__await__().send(None),
+}
+
+
+@pytest.mark.parametrize("how", RAISING)
+@pytest.mark.parametrize("state", ["pending", "failed", "cancelled"])
+def test_what_is_raised_while_another_is_handled_has_it_for_its_context(future, state, how):
+    if state == "failed":
+        future.set_exception(ValueError("of the future"))
+    elif state == "cancelled":
+        future.cancel()
+    outer = LookupError("outer")
+    try:
+        raise outer
+    except LookupError:
+        try:
+            RAISING[how](future)
+        except BaseException as error:
+            assert error.__context__ is outer
+    if future.done() and not future.cancelled():
+        future.exception()
+
+
+def test_so_has_what_is_thrown_into_a_coroutine_that_waits(flavour, loop):
+    async def main():
+        try:
+            await flavour.lib.sleep(1000)
+        except asyncio.CancelledError as error:
+            return error.__context__
+
+    task = loop.create_task(main())
+    loop.call_soon(loop.call_soon, task.cancel)
+    try:
+        raise LookupError("outer")
+    except LookupError as outer:
+        assert loop.run_until_complete(task) is outer
+
+
+def test_a_task_asks_a_future_of_somebody_elses_to_cancel_by_position(loop):
+    class Somebodys:
+        _asyncio_future_blocking = False
+
+        def __init__(self):
+            self.future = loop.create_future()
+            self.get_loop, self.add_done_callback = self.future.get_loop, self.future.add_done_callback
+
+        def cancel(self, reason=None):
+            return self.future.cancel(reason)
+
+        def __await__(self):
+            self._asyncio_future_blocking = True
+            yield self
+            return self.future.result()
+
+    async def main():
+        await Somebodys()
+
+    task = loop.create_task(main())
+    loop.call_soon(loop.call_soon, task.cancel, "why")
+    with pytest.raises(asyncio.CancelledError, match="why"):
+        loop.run_until_complete(task)

@@ -109,7 +109,7 @@ fn look<S: Awaitable>(py: Python<'_>, this: &Own<Coroutine<S>>, object: Own) -> 
         .expect("it was one when it was noted");
     let outcome: Outcome = match future.outcome(py)? {
         future::Outcome::Value(value) => Ok(value),
-        future::Outcome::Error(error) => Err(error),
+        future::Outcome::Error(error) => Err(exception::raise(py, &error).take(py)),
         future::Outcome::None => {
             if future.mark_blocking() {
                 return Ok(Next::Await(object));
@@ -233,7 +233,7 @@ pub(super) fn throw<S: Awaitable>(
         State::Suspended => this.state.set(State::Running),
         State::Created => {
             finish(this);
-            let error = exception::restore(py, error);
+            let error = exception::raise(py, &error);
             // Since 3.12 one that never ran lets it through as it is.
             return Err(if cfg!(Py_3_12) {
                 error
@@ -253,7 +253,7 @@ pub(super) fn throw<S: Awaitable>(
         return go_on(py, this, S::resume(py, this, Err(error)));
     }
     // To `await future` a `StopIteration` is the future's value, whoever raises it.
-    let outcome = exception::take_stop_iteration(py, exception::restore(py, error));
+    let outcome = exception::take_stop_iteration(py, exception::raise(py, &error));
     let outcome = outcome.map_err(|error| error.take(py));
     go_on(py, this, S::resume(py, this, outcome))
 }

@@ -19,6 +19,17 @@ pub fn restore(py: Python<'_>, exception: Own) -> Raised {
     Raised::already_set(py)
 }
 
+/// `raise exception`: what is being handled now becomes its context.
+#[cold]
+pub fn raise(py: Python<'_>, exception: &Own) -> Raised {
+    // SAFETY: attached; a live exception instance and its class.
+    unsafe {
+        let class = ffi::Py_TYPE(exception.as_ptr()).cast();
+        ffi::PyErr_SetObject(class, exception.as_ptr());
+    }
+    Raised::already_set(py)
+}
+
 /// Is it an exception instance?
 pub fn is_instance(object: &Own) -> bool {
     // SAFETY: looks at type flags.

@@ -41,16 +41,9 @@ impl Raised {
     #[cold]
     pub fn new_empty<E: PyTypeInfo>(py: Python<'_>) -> Self {
         match E::type_object(py).call0() {
-            Ok(error) => super::exception::restore(py, Own::from(error)),
+            Ok(error) => super::exception::raise(py, &Own::from(error)),
             Err(error) => error.into(),
         }
-    }
-
-    /// Raises an exception instance.
-    #[cold]
-    pub fn instance(py: Python<'_>, exception: Own) -> Self {
-        PyErr::from_value(exception.into_bound(py)).restore(py);
-        Self(())
     }
 
     /// Takes the exception instance out of the indicator (with its traceback attached).

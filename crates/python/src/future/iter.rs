@@ -74,7 +74,7 @@ impl FutureIter {
         match future.outcome(py)? {
             Outcome::Value(value) if value.is_none() => Ok(Resume::Return(None)),
             Outcome::Value(value) => Ok(Resume::Return(Some(value))),
-            Outcome::Error(error) => Err(exception::restore(py, error)),
+            Outcome::Error(error) => Err(exception::raise(py, &error)),
             Outcome::None => Err(Raised::new::<PyRuntimeError>(py, "future lost its state")),
         }
     }

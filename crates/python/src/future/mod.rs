@@ -10,6 +10,7 @@
 mod awaited_by;
 mod callbacks;
 mod iter;
+mod last_words;
 mod python;
 mod rare;
 mod result;
@@ -372,7 +373,11 @@ impl Future {
         if let Some(traceback) = self.rare.get(Field::SourceTraceback) {
             details.set_item("source_traceback", traceback.bound(py))?;
         }
-        let (loop_, details) = (self.loop_object(py)?, Own::from(details.into_any()));
+        let loop_ = self.loop_object(py)?;
+        if last_words::are_due(py, &loop_)? {
+            return last_words::say(py, &details);
+        }
+        let details = Own::from(details.into_any());
         call::method(py, &loop_, &names::CALL_EXCEPTION_HANDLER, &[&details]).map(drop)
     }
 }

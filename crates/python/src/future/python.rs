@@ -20,13 +20,14 @@ fn state_name(py: Python<'_>, this: &Own<Future>) -> Own {
     name.get(py).clone()
 }
 
-fn repr(py: Python<'_>, this: &Own<Future>) -> PyRes {
+/// asyncio's own. Found with the types: a future that outlives the program is reported when nothing can be imported any more.
+fn stock_repr(py: Python<'_>) -> PyRes<&'static Own> {
     static REPR: Immortal = Immortal::empty();
-    call::call1(
-        py,
-        REPR.import(py, "asyncio.base_futures", "_future_repr")?,
-        this.as_any(),
-    )
+    REPR.import(py, "asyncio.base_futures", "_future_repr")
+}
+
+fn repr(py: Python<'_>, this: &Own<Future>) -> PyRes {
+    call::call1(py, stock_repr(py)?, this.as_any())
 }
 
 /// The `context=` of a call, or a copy of the current one.
@@ -207,6 +208,7 @@ fn properties() -> Vec<Property<Future>> {
 
 /// Makes the types.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    stock_repr(py)?;
     iter::make_type(py)?;
     TypeBuilder::<Future>::new()
         .init(init)

@@ -21,7 +21,7 @@ pub fn invalid_state(py: Python<'_>, text: &str) -> Raised {
         call::call1(py, class, &Own::str(py, text))
     };
     match make() {
-        Ok(instance) => exception::restore(py, instance),
+        Ok(instance) => exception::raise(py, &instance),
         Err(raised) => raised,
     }
 }
@@ -156,7 +156,7 @@ impl Future {
         match this.outcome(py)? {
             Outcome::None => Err(invalid_state(py, "Result is not set.")),
             Outcome::Value(value) => Ok(value),
-            Outcome::Error(error) => Err(exception::restore(py, error)),
+            Outcome::Error(error) => Err(exception::raise(py, &error)),
         }
     }
 
@@ -164,7 +164,7 @@ impl Future {
     pub fn exception(py: Python<'_>, this: &Own<Self>) -> PyRes<Option<Own>> {
         match this.state.get() {
             State::Pending => Err(invalid_state(py, "Exception is not set.")),
-            State::Cancelled => Err(exception::restore(py, this.make_cancelled_error(py)?)),
+            State::Cancelled => Err(exception::raise(py, &this.make_cancelled_error(py)?)),
             State::Finished => {
                 this.log_traceback.set(false);
                 Ok(this.rare.get(Field::Exception))

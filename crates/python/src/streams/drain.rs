@@ -48,7 +48,7 @@ impl Awaitable for Drain {
             return Ok(Next::Return(None));
         };
         if let Some(error) = error_of_reader(py, &writer)? {
-            return Err(Raised::instance(py, error));
+            return Err(exception::raise(py, &error));
         }
         if is_closing(py, &writer)? {
             this.phase.set(Phase::Turn);

@@ -92,7 +92,7 @@ impl<K: Kind> Awaitable for Reading<K> {
             return hand_over(py, this, &reader);
         }
         if let Some(error) = reader.exception.get() {
-            return fail(py, this, &reader, Raised::instance(py, error));
+            return fail(py, this, &reader, exception::raise(py, &error));
         }
         go_on(py, this, &reader)
     }
@@ -361,7 +361,7 @@ impl<K: Kind> Reading<K> {
 fn read_all(py: Python<'_>, this: &Reading<Read>, reader: &StreamReader) -> PyRes<Option<Own>> {
     loop {
         if let Some(error) = reader.exception.get() {
-            return Err(Raised::instance(py, error));
+            return Err(exception::raise(py, &error));
         }
         if this.must_wait(reader) {
             return Ok(None);

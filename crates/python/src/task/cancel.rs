@@ -50,7 +50,7 @@ pub(super) fn await_inside_step(py: Python<'_>, this: &Own<Task>, future: &Own) 
     Ok(())
 }
 
-/// `future.cancel(msg=message)` of whatever is waited for.
+/// `future.cancel(message)` of whatever is waited for.
 pub(super) fn forward(py: Python<'_>, future: &Own, message: Option<Own>) -> PyRes<bool> {
     if let Some(future) = future.exact::<Future>() {
         return Future::cancel(py, future, message);
@@ -60,7 +60,7 @@ pub(super) fn forward(py: Python<'_>, future: &Own, message: Option<Own>) -> PyR
     }
     let method = call::attribute(py, future, &names::CANCEL)?;
     let message = message.unwrap_or_else(|| Own::none(py));
-    let answer = call::call_with(py, &method, &[], &[(&names::MSG, message)])?;
+    let answer = call::call1(py, &method, &message)?;
     call::truth(py, &answer)
 }
 

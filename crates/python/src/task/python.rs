@@ -63,8 +63,14 @@ fn base_tasks(py: Python<'_>, name: &str) -> PyRes {
     Ok(Own::from(py.import("asyncio.base_tasks")?.getattr(name)?))
 }
 
+/// asyncio's own; as that of a future, found with the types.
+fn stock_repr(py: Python<'_>) -> PyRes<&'static Own> {
+    static REPR: Immortal = Immortal::empty();
+    REPR.get_or_init(py, || base_tasks(py, "_task_repr"))
+}
+
 fn repr(py: Python<'_>, this: &Own<Task>) -> PyRes {
-    call::call1(py, &base_tasks(py, "_task_repr")?, this.as_any())
+    call::call1(py, stock_repr(py)?, this.as_any())
 }
 
 static GET_STACK: Params<1> = Params {
@@ -202,6 +208,7 @@ fn properties() -> Vec<Property<Task>> {
 
 /// Makes the type.
 pub fn make_types(py: Python<'_>) -> PyRes<()> {
+    stock_repr(py)?;
     set_wakeup_of(functions::wakeup_of);
     functions::set_entrances(functions::Entrances {
         step: eager::foreign_step,

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::Side;
-use crate::ffi::{Immortal, Raised, call};
+use crate::ffi::{Immortal, Raised, call, exception};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Refused {
@@ -32,7 +32,7 @@ pub(super) fn refusal(py: Python<'_>, side: Side, refused: Refused) -> Raised {
         (Refused::NotNow, _) => FULL.import(py, "asyncio", "QueueFull"),
     };
     match class.and_then(|class| call::call0(py, class)) {
-        Ok(error) => Raised::instance(py, error),
+        Ok(error) => exception::raise(py, &error),
         Err(error) => error,
     }
 }

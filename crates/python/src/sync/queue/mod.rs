@@ -169,7 +169,7 @@ impl Stateful for Queue {
 fn raise(py: Python<'_>, cell: &'static Immortal, name: &str) -> Raised {
     let class = cell.import(py, "asyncio.queues", name);
     match class.and_then(|class| call::call0(py, class)) {
-        Ok(error) => exception::restore(py, error),
+        Ok(error) => exception::raise(py, &error),
         Err(raised) => raised,
     }
 }
