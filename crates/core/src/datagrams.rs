@@ -56,6 +56,13 @@ impl<D> DatagramQueue<D> {
         self.waiting.is_empty()
     }
 
+    /// How many wait.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Bytes that wait, headers counted.
     #[must_use]
     pub fn len_bytes(&self) -> usize {

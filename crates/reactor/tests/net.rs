@@ -470,6 +470,32 @@ fn datagrams_come_whole_with_the_address_of_their_sender() {
 }
 
 #[test]
+fn many_datagrams_leave_in_one_call_up_to_one_that_cannot() {
+    let ((near, here), (far, there)) = (datagram_socket(), datagram_socket());
+    let (near, far) = (near.as_raw_fd(), far.as_raw_fd());
+    let (to, large) = (there.to_raw().expect("an address"), vec![0; 70_000]);
+    let all = [&b"one"[..], b"", b"three", &large, b"five"];
+    let send =
+        |from: usize| net::send_many(near, all[from..].iter().map(|data| (*data, Some(&to))));
+    assert_eq!(send(0).expect("three can"), 3);
+    assert_eq!(
+        send(3).expect_err("no datagram is so large").raw_os_error(),
+        Some(libc::EMSGSIZE)
+    );
+    assert_eq!(send(4).expect("the last can"), 1);
+    let (mut buf, mut from) = ([0; 16], RawAddr::empty());
+    for sent in [&b"one"[..], b"", b"three", b"five"] {
+        let length = net::recv_from(far, &mut buf, &mut from).expect("sent");
+        assert_eq!((&buf[..length], from.decode()), (sent, here.clone()));
+    }
+    let many = vec![(&b"x"[..], Some(&to)); net::AT_ONCE + 1];
+    assert_eq!(
+        net::send_many(near, many.into_iter()).expect("loopback"),
+        net::AT_ONCE
+    );
+}
+
+#[test]
 fn a_datagram_nobody_wants_is_an_error_of_the_next_call() {
     let ((near, _), (far, there)) = (datagram_socket(), datagram_socket());
     drop(far);

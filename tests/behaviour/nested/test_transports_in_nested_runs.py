@@ -120,6 +120,41 @@ def test_datagrams_that_come_while_one_is_received(nestable, ours):
     assert order == [b"%d" % number for number in range(40)]
 
 
+def test_an_answer_leaves_before_a_run_inside_the_callback(nestable, ours):
+    class Asking(asyncio.DatagramProtocol):
+        def connection_made(self, transport):
+            self.transport = transport
+            self.answer = nestable.create_future()
+
+        def datagram_received(self, data, address):
+            if data == b"begin":
+                self.transport.sendto(b"question", address)
+                self.said = nestable.run_until_complete(self.answer)
+            else:
+                self.answer.set_result(data)
+
+    class Answering(asyncio.DatagramProtocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def datagram_received(self, data, address):
+            self.transport.sendto(b"answer to " + data, address)
+
+    async def main():
+        receiver, asking = await nestable.create_datagram_endpoint(Asking, ("127.0.0.1", 0))
+        name = receiver.get_extra_info("sockname")
+        sender, _ = await nestable.create_datagram_endpoint(Answering, remote_addr=name)
+        sender.sendto(b"begin")
+        while not hasattr(asking, "said"):
+            await asyncio.sleep(0.001)
+        sender.close()
+        receiver.close()
+        await asyncio.sleep(0.001)
+        return asking.said
+
+    assert nestable.run_until_complete(main()) == b"answer to question"
+
+
 def test_a_reader_that_runs_the_loop_is_not_called_anew_before_it_has_returned(nestable, ours):
     left, right = socket.socketpair()
     left.setblocking(False)

@@ -305,6 +305,62 @@ def test_callbacks_run_in_the_context_of_the_maker(run, udp):
     run(main())
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_answers_keep_their_order(run, udp, host):
+    """However they leave: several for each question, some of them large, one too large, to a number or to a name."""
+
+    class Answering(udp.Recorder):
+        def datagram_received(self, data, addr):
+            super().datagram_received(data, addr)
+            for number in range(7):
+                self.transport.sendto(b"%s.%d" % (data, number), (host if number % 2 else "127.0.0.1", addr[1]))
+            self.transport.sendto(data * 10_000, addr)
+            self.transport.sendto(b"x" * 70_000, addr)
+            self.transport.sendto(data, addr)
+
+    async def main():
+        server = await udp.endpoint(Answering)
+        clients = [await udp.endpoint() for _ in range(5)]
+        for question in (b"a", b"b", b"c"):
+            for client in clients:
+                client.transport.sendto(question, udp.name(server))
+        for client in clients:
+            await client.has("datagram", 27)
+            assert client.received_data == [
+                answer
+                for question in (b"a", b"b", b"c")
+                for answer in (*(b"%s.%d" % (question, number) for number in range(7)), question * 10_000, question)
+            ]
+        assert server.names.count("error") == 15
+        await udp.close(server, *clients)
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["close", "abort", "stays"])
+def test_what_was_answered_before_the_end_is_sent(run, udp, how):
+    class Ending(udp.Recorder):
+        def datagram_received(self, data, addr):
+            self.transport.sendto(data, addr)
+            self.transport.sendto(data + b"!", addr)
+            assert self.transport.get_write_buffer_size() == 0
+            self.transport.sendto(data + b"!!", addr)
+            if how != "stays":
+                getattr(self.transport, how)()
+
+    async def main():
+        server = await udp.endpoint(Ending)
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        client.transport.sendto(b"x")
+        await client.has("datagram", 3)
+        assert client.received_data == [b"x", b"x!", b"x!!"]
+        if how != "stays":
+            await server.has("lost")
+        await udp.close(server, client)
+
+    run(main())
+
+
 def test_a_stopped_loop_leaves_the_rest_for_the_next_run(loop, udp):
     class Stopping(udp.Recorder):
         def datagram_received(self, data, addr):

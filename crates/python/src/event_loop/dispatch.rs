@@ -148,9 +148,12 @@ fn flush_all(py: Python<'_>, this: &Own<Loop>, count: usize) -> PyRes<()> {
         let Some(sink) = this.next_unflushed() else {
             break;
         };
-        match sink.0.exact::<StreamTransport>() {
-            Some(stream) => stream::flush(py, stream)?,
-            None => write::flush(py, open::<WritePipeTransport>(&sink))?,
+        if let Some(stream) = sink.0.exact::<StreamTransport>() {
+            stream::flush(py, stream)?;
+        } else if let Some(datagrams) = sink.0.exact::<DatagramTransport>() {
+            udp::flush(py, datagrams)?;
+        } else {
+            write::flush(py, open::<WritePipeTransport>(&sink))?;
         }
     }
     Ok(())

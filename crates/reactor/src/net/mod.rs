@@ -20,7 +20,7 @@ pub use connect::{
     Connect, accept, accept_with_peer, bind, connect, listen, local_addr, may_accept, peer_addr,
     shutdown_write, socket,
 };
-pub use datagram::{recv_from, send_to};
+pub use datagram::{AT_ONCE, recv_from, send_many, send_to};
 pub use file::sendfile;
 pub use io::{read, recv, recv_pieces, recv_uninit, send, send_vectored};
 pub use option::{

@@ -5,7 +5,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{DatagramTransport, Peer, close, force, send};
+use super::{DatagramTransport, Peer, abort, close, send};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
 use crate::names;
 use crate::transport::outgoing::{self, LIMITS, limits_object};
@@ -40,6 +40,7 @@ static GET_EXTRA_INFO: Params<2> = Params {
 };
 
 fn get_extra_info(py: Python<'_>, this: &Own<DatagramTransport>, args: Args<'_>) -> PyRes {
+    send::flush(py, this)?;
     let [name, default] = args.bind(py, &GET_EXTRA_INFO)?;
     let name = name.expect("bind checks what is required").bound(py);
     let known = match this.extra.get() {
@@ -73,6 +74,7 @@ fn set_write_buffer_limits(
 ) -> PyRes<()> {
     let [high, low] = args.bind(py, &LIMITS)?;
     outgoing::set_limits(py, &this.marks, high, low)?;
+    send::flush(py, this)?;
     send::judge(py, this)
 }
 
@@ -131,7 +133,10 @@ fn sending() -> Vec<Method<DatagramTransport>> {
         Method::noargs(
             c"get_write_buffer_size",
             c"get_write_buffer_size($self, /)\n--\n\nBytes that the kernel has not taken.",
-            |_, this: &Own<DatagramTransport>| len_bytes(this) as i64,
+            |py, this: &Own<DatagramTransport>| -> PyRes<i64> {
+                send::flush(py, this)?;
+                Ok(len_bytes(this) as i64)
+            },
         ),
         Method::noargs(
             c"get_write_buffer_limits",
@@ -156,7 +161,7 @@ fn living() -> Vec<Method<DatagramTransport>> {
         Method::noargs(
             c"abort",
             c"abort($self, /)\n--\n\nClose at once; what waits is lost.",
-            |_, this: &Own<DatagramTransport>| force(this, None),
+            abort,
         ),
         Method::noargs(
             c"is_closing",

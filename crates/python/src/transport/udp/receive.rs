@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError};
 use pyo3::prelude::*;
 
 use super::address::Family;
-use super::{DatagramTransport, fatal};
+use super::{DatagramTransport, fatal, send};
 use crate::engine::Engine;
 use crate::error;
 use crate::ffi::{Own, PyRes, call, spare_bytes};
@@ -23,15 +23,26 @@ pub(super) fn ready(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> 
     let Some(engine) = this.engine.get() else {
         return Ok(());
     };
+    // In a nested run too, whose end is not that of the outer one.
+    let outer = this.handing_out.replace(true);
+    let done = hand_out(py, this, &engine);
+    this.handing_out.set(outer);
+    done
+}
+
+fn hand_out(py: Python<'_>, this: &Own<DatagramTransport>, engine: &Own<Engine>) -> PyRes<()> {
     let mut from = RawAddr::empty();
     for _ in 0..AT_ONCE {
         let more = match this.family {
-            Family::V4 | Family::V6 => internet(py, this, &engine, &mut from)?,
+            Family::V4 | Family::V6 => internet(py, this, engine, &mut from)?,
             Family::Other => by_python(py, this)?,
         };
         // The callback may have closed or paused the transport, or stopped the loop.
         if !more || !this.conn.get().wants_bytes() || engine.is_stopping() {
             break;
+        }
+        if engine.unflushed_len() > 0 && engine.has_waited_to_flush() {
+            send::flush(py, this)?;
         }
     }
     Ok(())

@@ -4,12 +4,13 @@ use std::io::ErrorKind;
 
 use ferrio_core::conn::{Action, Conn};
 use ferrio_core::flow::{Flow, Watermarks};
-use ferrio_reactor::net;
+use ferrio_reactor::net::{self, RawAddr};
 use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 use super::address::Family;
 use super::{DatagramTransport, Peer, fatal, lose};
+use crate::engine::SinkRef;
 use crate::error;
 use crate::ffi::buffer::{self, Payload};
 use crate::ffi::{Own, PyRes, Raised, call};
@@ -20,12 +21,17 @@ use crate::transport::outgoing::{count_dropped, payload};
 /// Until 3.12 asyncio swallows an empty datagram.
 const SENDS_EMPTY: bool = cfg!(Py_3_13);
 
+/// One of more bytes does not wait for others: a call costs little beside it, and it may be refused for its size.
+const LARGE: usize = 16 * 1024;
+
 /// What waits to be sent.
 #[derive(Debug)]
 pub(super) struct Datagram {
     data: Payload,
     /// As it was given; `None` where the kernel knows.
     pub(super) to: Option<Own>,
+    /// The same for the kernel, of one that waits for others of its event.
+    raw: Option<RawAddr>,
 }
 
 /// How a try to send has ended.
@@ -62,6 +68,11 @@ pub(super) fn send_to(
     let datagram = Datagram {
         data,
         to: remote.or(to),
+        raw: None,
+    };
+    let datagram = match gather(py, this, datagram)? {
+        None => return Ok(()),
+        Some(datagram) => datagram,
     };
     if this.waiting.with(|waiting| waiting.is_empty()) {
         match attempt(py, this, &datagram)? {
@@ -78,6 +89,120 @@ pub(super) fn send_to(
         }
     }
     wait(py, this, datagram)
+}
+
+/// While received datagrams are handed out, what is sent waits for their end, or for as many as leave in one call, so that it
+/// costs fewer calls. What cannot wait is handed back; nothing is before it.
+#[inline]
+fn gather(
+    py: Python<'_>,
+    this: &Own<DatagramTransport>,
+    mut datagram: Datagram,
+) -> PyRes<Option<Datagram>> {
+    if this.blocked.get() {
+        return Ok(Some(datagram));
+    }
+    let length = datagram.data.as_ref().len();
+    let may_wait = this.handing_out.get() && this.family != Family::Other && length <= LARGE;
+    if may_wait && this.peer == Peer::None {
+        datagram.raw = datagram.to.as_ref().and_then(|to| raw(py, this, to));
+    }
+    if !may_wait || (datagram.raw.is_none() && this.peer == Peer::None) {
+        flush(py, this)?;
+        return Ok(Some(datagram));
+    }
+    let count = this.waiting.with(|waiting| {
+        waiting.push(datagram, length);
+        waiting.len()
+    });
+    match (count, this.engine.get()) {
+        (1, Some(engine)) => engine.note_unflushed(SinkRef(this.as_any().clone())),
+        (net::AT_ONCE.., _) => flush(py, this)?,
+        _ => {}
+    }
+    Ok(None)
+}
+
+/// The kernel's form of an address, where that can be had without a look-up. An answer goes where the question came from.
+fn raw(py: Python<'_>, this: &DatagramTransport, to: &Own) -> Option<RawAddr> {
+    let known = this.received_from.raw_of(to, |raw| *raw);
+    let known = known.or_else(|| this.sent_to.raw_of(to, |raw| *raw));
+    known.or_else(|| {
+        this.sent_to
+            .raw_after_parsing(py, this.family, to, |raw| *raw)
+    })
+}
+
+/// Sends what waits for the end of its event. Does nothing while the kernel refuses it.
+pub fn flush(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
+    if this.blocked.get() || this.waiting.with(|waiting| waiting.is_empty()) {
+        return Ok(());
+    }
+    if !drain(py, this)? && !this.blocked.replace(true) {
+        DatagramTransport::update_interest(py, this)?;
+        return judge(py, this);
+    }
+    drained(this)
+}
+
+/// Sends what waits, and tells the protocol of errors; false where the kernel takes no more.
+fn drain(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<bool> {
+    loop {
+        send_many(py, this);
+        let Some((datagram, counted)) = this.waiting.with(|waiting| waiting.pop()) else {
+            return Ok(true);
+        };
+        match attempt(py, this, &datagram)? {
+            Attempt::Sent => datagram.data.give_back(py),
+            // Aborted during the attempt: nobody waits any more.
+            Attempt::Blocked if this.conn.get().is_lost() => {}
+            Attempt::Blocked => {
+                let back = (datagram, counted);
+                this.waiting.with(|waiting| waiting.put_back(back));
+                return Ok(false);
+            }
+            Attempt::Failed(error) => {
+                // What it sends does not wait: it could be refused again and again.
+                let outer = this.handing_out.replace(false);
+                let told = DatagramTransport::tell(py, this, &names::ERROR_RECEIVED, &[&error]);
+                this.handing_out.set(outer);
+                told?;
+            }
+            Attempt::Broken(error) => {
+                fatal(py, this, error, "Fatal write error on datagram transport")?;
+            }
+        }
+    }
+}
+
+/// As many of the first ones as the kernel takes in one call, where there are several.
+fn send_many(py: Python<'_>, this: &DatagramTransport) {
+    let fd = this.fd.get();
+    let sent = this.waiting.with(|waiting| {
+        let is_named = this.peer == Peer::Named;
+        let first = waiting.iter().take(net::AT_ONCE);
+        let first = first.take_while(|datagram| is_named || datagram.raw.is_some());
+        let first = first.map(|datagram| (datagram.data.as_ref(), datagram.raw.as_ref()));
+        if waiting.len() < 2 || fd < 0 {
+            return 0;
+        }
+        // An error is found again by whoever tries the next one by itself.
+        net::send_many(fd, first).unwrap_or(0)
+    });
+    for _ in 0..sent {
+        if let Some((datagram, _)) = this.waiting.with(|waiting| waiting.pop()) {
+            datagram.data.give_back(py);
+        }
+    }
+}
+
+/// Nothing waits any more: that may have been what `close` waited for.
+fn drained(this: &Own<DatagramTransport>) -> PyRes<()> {
+    if this.waiting.with(|waiting| waiting.is_empty()) && this.change(Conn::drained) == Action::Lose
+    {
+        lose(this, None);
+    }
+    Ok(())
 }
 
 fn check_address(py: Python<'_>, to: &Own, remote: &Own) -> PyRes<()> {
@@ -148,24 +273,8 @@ fn survive(
 
 /// The kernel takes datagrams again.
 pub(super) fn unblocked(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
-    while let Some((datagram, counted)) = this.waiting.with(|waiting| waiting.pop()) {
-        match attempt(py, this, &datagram)? {
-            Attempt::Sent => {}
-            // Aborted during the attempt: nobody waits any more.
-            Attempt::Blocked if this.conn.get().is_lost() => {}
-            Attempt::Blocked => {
-                let back = (datagram, counted);
-                this.waiting.with(|waiting| waiting.put_back(back));
-                return resume(py, this);
-            }
-            // The others at the next event, which comes at once.
-            Attempt::Failed(error) => {
-                return DatagramTransport::tell(py, this, &names::ERROR_RECEIVED, &[&error]);
-            }
-            Attempt::Broken(error) => {
-                return fatal(py, this, error, "Fatal write error on datagram transport");
-            }
-        }
+    if !drain(py, this)? {
+        return resume(py, this);
     }
     resume(py, this)?;
     // `resume_writing` may have sent more than the kernel takes.
@@ -173,9 +282,7 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<
         return Ok(());
     }
     this.blocked.set(false);
-    if this.change(Conn::drained) == Action::Lose {
-        lose(this, None);
-    }
+    drained(this)?;
     DatagramTransport::update_interest(py, this)
 }
 
@@ -184,6 +291,7 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<
 fn attempt(py: Python<'_>, this: &Own<DatagramTransport>, datagram: &Datagram) -> PyRes<Attempt> {
     let (fd, data) = (this.fd.get(), datagram.data.as_ref());
     let sent = match &datagram.to {
+        _ if datagram.raw.is_some() => datagram.raw.map(|raw| net::send_to(fd, data, &raw)),
         _ if this.peer == Peer::Named => Some(net::send(fd, data)),
         None if this.peer == Peer::Nameless => Some(net::send(fd, data)),
         Some(to) if this.family != Family::Other => {
