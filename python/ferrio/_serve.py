@@ -22,7 +22,7 @@ _SERVER_TAKES_SHUTDOWN_TIMEOUT = "ssl_shutdown_timeout" in inspect.signature(asy
 
 # Since 3.12.5 an address that the machine does not have is passed over while there are others (gh-75128). Asked of asyncio's own.
 _NO_ADDRESS = "could not bind on any address out of "
-_PASSES_OVER = _NO_ADDRESS in asyncio.base_events.BaseEventLoop.create_server.__code__.co_consts
+_PASSES_OVER = _NO_ADDRESS in asyncio.BaseEventLoop.create_server.__code__.co_consts
 
 
 def make_server(loop, sockets, protocol_factory, context, backlog, timeouts):

@@ -4,7 +4,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::own::Any;
-use super::{Own, PyRes, Raised, spare_bytes};
+use super::{Own, PyRes, Raised};
 
 /// A new `bytes` object with a copy of `data`.
 #[inline]
@@ -76,14 +76,6 @@ impl Payload {
         }
         let view = View::readable(py, data)?;
         Ok(Self::Copied(view.as_slice().to_vec()))
-    }
-
-    /// It has been sent: what nobody else has may serve again.
-    #[inline]
-    pub fn give_back(self, py: Python<'_>) {
-        if let Self::Bytes(object) = self {
-            spare_bytes::give_back(py, object);
-        }
     }
 
     /// As a `bytes` object.

@@ -207,6 +207,29 @@ pub fn runtime_warning(py: Python<'_>, text: &str) -> PyRes<()> {
     }
 }
 
+/// Writes a line to `sys.stderr`, also while the interpreter shuts down; nothing where that is gone.
+pub fn write_to_stderr(py: Python<'_>, text: &str) {
+    let text = Own::str(py, text);
+    // SAFETY: attached; a borrowed reference or null, looked at; a format with one conversion, for a live str.
+    unsafe {
+        let stderr = ffi::PySys_GetObject(c"stderr".as_ptr());
+        if !stderr.is_null() && ffi::Py_IsNone(stderr) == 0 {
+            ffi::PySys_FormatStderr(c"%U\n".as_ptr(), text.as_ptr());
+        }
+    }
+}
+
+/// Writes an exception with its traceback to `sys.stderr`, likewise.
+pub fn display(_py: Python<'_>, exception: &Own) {
+    let exception = exception.as_ptr();
+    // SAFETY: attached; an exception, its class and its traceback or null, all live; reports its own failures.
+    unsafe {
+        let traceback = ffi::PyException_GetTraceback(exception);
+        ffi::PyErr_Display(ffi::Py_TYPE(exception).cast(), exception, traceback);
+        ffi::Py_XDECREF(traceback);
+    }
+}
+
 impl Own {
     /// Takes over a reference where null means "nothing", without an error.
     unsafe fn from_owned_ptr_or_none(py: Python<'_>, ptr: *mut ffi::PyObject) -> Option<Own> {

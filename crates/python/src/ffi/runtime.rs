@@ -19,6 +19,24 @@ pub fn print_uncaught(exception: &Bound<'_, PyAny>) {
     PyErr::from_value(exception.clone()).print_and_set_sys_last_vars(exception.py());
 }
 
+/// Has the interpreter begun to take itself apart? Modules may be empty then.
+#[cfg(Py_3_13)]
+pub fn is_finalizing(_py: Python<'_>) -> bool {
+    // SAFETY: reads a flag.
+    unsafe { ffi::Py_IsFinalizing() != 0 }
+}
+
+/// Has the interpreter begun to take itself apart? Modules may be empty then.
+#[cfg(not(Py_3_13))]
+pub fn is_finalizing(_py: Python<'_>) -> bool {
+    unsafe extern "C" {
+        // Include/cpython/pylifecycle.h; public since 3.13.
+        fn _Py_IsFinalizing() -> c_int;
+    }
+    // SAFETY: reads a flag.
+    unsafe { _Py_IsFinalizing() != 0 }
+}
+
 /// Lets the process die of SIGINT once the interpreter is finalized: how a shell learns that Ctrl-C ended a program.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 
 use crate::engine::{Engine, SinkRef};
 use crate::ffi::buffer::Payload;
-use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised, Slot};
+use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised, Slot, spare_bytes};
 use crate::names;
 
 /// A write of more bytes does not wait for others: what is in the processor's cache now would not be later.
@@ -203,7 +203,7 @@ impl Outgoing {
             }
         });
         for payload in done {
-            payload.give_back(py);
+            used_up(py, payload);
         }
         outcome
     }
@@ -301,6 +301,14 @@ pub static LIMITS: Params<2> = Params {
 /// What `get_write_buffer_limits` answers.
 pub fn limits_object(py: Python<'_>, (low, high): (usize, usize)) -> PyRes {
     Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
+}
+
+/// It has been sent: what nobody else has may serve again.
+#[inline]
+pub fn used_up(py: Python<'_>, payload: Payload) {
+    if let Payload::Bytes(object) = payload {
+        spare_bytes::give_back(py, object);
+    }
 }
 
 /// The bytes of what was given to `write`. Errors: `TypeError` in asyncio's words.

@@ -16,7 +16,7 @@ use crate::ffi::buffer::{self, Payload};
 use crate::ffi::{Own, PyRes, Raised, call};
 use crate::names;
 use crate::transport::in_own_context;
-use crate::transport::outgoing::{count_dropped, payload};
+use crate::transport::outgoing::{count_dropped, payload, used_up};
 
 /// Until 3.12 asyncio swallows an empty datagram.
 const SENDS_EMPTY: bool = cfg!(Py_3_13);
@@ -153,7 +153,7 @@ fn drain(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<bool> {
             return Ok(true);
         };
         match attempt(py, this, &datagram)? {
-            Attempt::Sent => datagram.data.give_back(py),
+            Attempt::Sent => used_up(py, datagram.data),
             // Aborted during the attempt: nobody waits any more.
             Attempt::Blocked if this.conn.get().is_lost() => {}
             Attempt::Blocked => {
@@ -191,7 +191,7 @@ fn send_many(py: Python<'_>, this: &DatagramTransport) {
     });
     for _ in 0..sent {
         if let Some((datagram, _)) = this.waiting.with(|waiting| waiting.pop()) {
-            datagram.data.give_back(py);
+            used_up(py, datagram.data);
         }
     }
 }
