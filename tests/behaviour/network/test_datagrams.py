@@ -337,6 +337,47 @@ def test_answers_keep_their_order(run, udp, host):
     run(main())
 
 
+def test_what_is_sent_after_the_end_is_no_more_than_asyncios(run, udp):
+    class Ending(udp.Recorder):
+        def datagram_received(self, data, addr):
+            self.transport.close()
+            self.transport.sendto(data, addr)
+
+    async def main():
+        server = await udp.endpoint(Ending)
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        client.transport.sendto(b"x")
+        await server.has("lost")
+        await client.has("datagram")
+        assert client.received_data == [b"x"]
+        await udp.close(client)
+
+    run(main())
+
+
+def test_an_interrupt_leaves_the_other_answers_for_the_next_run(loop, udp):
+    class Interrupted(udp.Recorder):
+        def datagram_received(self, data, addr):
+            self.transport.sendto(data, addr)
+            self.transport.sendto(data + b"!", addr)
+            if data == b"2":
+                raise KeyboardInterrupt
+
+    async def begin():
+        server = await udp.endpoint(Interrupted)
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        for number in range(4):
+            client.transport.sendto(b"%d" % number)
+        return server, client
+
+    server, client = loop.run_until_complete(begin())
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(client.has("datagram", 8))
+    loop.run_until_complete(client.has("datagram", 8))
+    assert client.received_data == [b"%d%s" % (number, mark) for number in range(4) for mark in (b"", b"!")]
+    loop.run_until_complete(udp.close(server, client))
+
+
 @pytest.mark.parametrize("how", ["close", "abort", "stays"])
 def test_what_was_answered_before_the_end_is_sent(run, udp, how):
     class Ending(udp.Recorder):

@@ -23,6 +23,7 @@ use std::os::fd::RawFd;
 use ferrio_core::conn::{Action, Conn};
 use ferrio_core::datagrams::DatagramQueue;
 use ferrio_core::flow::Watermarks;
+use ferrio_core::write_delay::WriteDelay;
 use ferrio_reactor::{Interest, Key};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
@@ -84,6 +85,8 @@ pub struct DatagramTransport {
     blocked: Cell<bool>,
     /// Received datagrams are given to the protocol.
     handing_out: Cell<bool>,
+    /// Begins when the first of what is sent meanwhile waits, ends with a flush.
+    delay: Cell<WriteDelay>,
     /// Datagrams dropped because the connection is lost.
     dropped: Cell<u32>,
     received_from: Known,
@@ -181,6 +184,7 @@ pub fn start(
             marks: Cell::new(Watermarks::new()),
             blocked: Cell::new(false),
             handing_out: Cell::new(false),
+            delay: Cell::new(WriteDelay::new()),
             dropped: Cell::new(0),
             received_from: Known::nothing(),
             sent_to: Known::nothing(),

@@ -41,9 +41,7 @@ fn hand_out(py: Python<'_>, this: &Own<DatagramTransport>, engine: &Own<Engine>)
         if !more || !this.conn.get().wants_bytes() || engine.is_stopping() {
             break;
         }
-        if engine.unflushed_len() > 0 && engine.has_waited_to_flush() {
-            send::flush(py, this)?;
-        }
+        send::flush_in_time(py, this)?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::io::ErrorKind;
 
 use ferrio_core::conn::{Action, Conn};
 use ferrio_core::flow::{Flow, Watermarks};
+use ferrio_core::write_delay::WriteDelay;
+use ferrio_reactor::clock;
 use ferrio_reactor::net::{self, RawAddr};
 use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -103,7 +105,10 @@ fn gather(
         return Ok(Some(datagram));
     }
     let length = datagram.data.as_ref().len();
-    let may_wait = this.handing_out.get() && this.family != Family::Other && length <= LARGE;
+    let may_wait = this.handing_out.get()
+        && this.family != Family::Other
+        && length <= LARGE
+        && !this.conn.get().is_closing();
     if may_wait && this.peer == Peer::None {
         datagram.raw = datagram.to.as_ref().and_then(|to| raw(py, this, to));
     }
@@ -115,12 +120,31 @@ fn gather(
         waiting.push(datagram, length);
         waiting.len()
     });
-    match (count, this.engine.get()) {
-        (1, Some(engine)) => engine.note_unflushed(SinkRef(this.as_any().clone())),
-        (net::AT_ONCE.., _) => flush(py, this)?,
+    match count {
+        1 => note(this),
+        net::AT_ONCE.. => flush(py, this)?,
         _ => {}
     }
     Ok(None)
+}
+
+/// Something waits for the end of the turn.
+fn note(this: &Own<DatagramTransport>) {
+    if let Some(engine) = this.engine.get() {
+        engine.note_unflushed(SinkRef(this.as_any().clone()));
+    }
+}
+
+/// After a datagram has been handed out: sends what has waited for long.
+#[inline]
+pub(super) fn flush_in_time(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
+    if this.waiting.with(|waiting| waiting.is_empty()) {
+        return Ok(());
+    }
+    let mut delay = this.delay.get();
+    let is_over = delay.is_over(clock::now_ns());
+    this.delay.set(delay);
+    if is_over { flush(py, this) } else { Ok(()) }
 }
 
 /// The kernel's form of an address, where that can be had without a look-up. An answer goes where the question came from.
@@ -135,14 +159,26 @@ fn raw(py: Python<'_>, this: &DatagramTransport, to: &Own) -> Option<RawAddr> {
 
 /// Sends what waits for the end of its event. Does nothing while the kernel refuses it.
 pub fn flush(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
+    this.delay.set(WriteDelay::new());
     if this.blocked.get() || this.waiting.with(|waiting| waiting.is_empty()) {
         return Ok(());
     }
-    if !drain(py, this)? && !this.blocked.replace(true) {
-        DatagramTransport::update_interest(py, this)?;
-        return judge(py, this);
+    match drain(py, this) {
+        Ok(true) => {
+            drained(this);
+            Ok(())
+        }
+        Ok(false) if this.blocked.replace(true) => Ok(()),
+        Ok(false) => {
+            DatagramTransport::update_interest(py, this)?;
+            judge(py, this)
+        }
+        Err(error) => {
+            // The others are left for the next flush.
+            note(this);
+            Err(error)
+        }
     }
-    drained(this)
 }
 
 /// Sends what waits, and tells the protocol of errors; false where the kernel takes no more.
@@ -197,12 +233,11 @@ fn send_many(py: Python<'_>, this: &DatagramTransport) {
 }
 
 /// Nothing waits any more: that may have been what `close` waited for.
-fn drained(this: &Own<DatagramTransport>) -> PyRes<()> {
-    if this.waiting.with(|waiting| waiting.is_empty()) && this.change(Conn::drained) == Action::Lose
-    {
+fn drained(this: &Own<DatagramTransport>) {
+    let nothing_left = this.waiting.with(|waiting| waiting.is_empty());
+    if nothing_left && this.change(Conn::drained) == Action::Lose {
         lose(this, None);
     }
-    Ok(())
 }
 
 fn check_address(py: Python<'_>, to: &Own, remote: &Own) -> PyRes<()> {
@@ -282,7 +317,7 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<
         return Ok(());
     }
     this.blocked.set(false);
-    drained(this)?;
+    drained(this);
     DatagramTransport::update_interest(py, this)
 }
 
