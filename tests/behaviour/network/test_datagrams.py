@@ -355,6 +355,15 @@ def test_what_is_sent_after_the_end_is_no_more_than_asyncios(run, udp):
     run(main())
 
 
+async def asked(udp, protocol, count):
+    """An endpoint with this protocol and one that has sent it so many datagrams."""
+    server = await udp.endpoint(protocol)
+    client = await udp.endpoint(remote_addr=udp.name(server))
+    for number in range(count):
+        client.transport.sendto(b"%d" % number)
+    return server, client
+
+
 def test_an_interrupt_leaves_the_other_answers_for_the_next_run(loop, udp):
     class Interrupted(udp.Recorder):
         def datagram_received(self, data, addr):
@@ -363,14 +372,7 @@ def test_an_interrupt_leaves_the_other_answers_for_the_next_run(loop, udp):
             if data == b"2":
                 raise KeyboardInterrupt
 
-    async def begin():
-        server = await udp.endpoint(Interrupted)
-        client = await udp.endpoint(remote_addr=udp.name(server))
-        for number in range(4):
-            client.transport.sendto(b"%d" % number)
-        return server, client
-
-    server, client = loop.run_until_complete(begin())
+    server, client = loop.run_until_complete(asked(udp, Interrupted, 4))
     with pytest.raises(KeyboardInterrupt):
         loop.run_until_complete(client.has("datagram", 8))
     loop.run_until_complete(client.has("datagram", 8))
@@ -408,14 +410,7 @@ def test_a_stopped_loop_leaves_the_rest_for_the_next_run(loop, udp):
             super().datagram_received(data, addr)
             loop.stop()
 
-    async def make():
-        server = await udp.endpoint(Stopping)
-        client = await udp.endpoint(remote_addr=udp.name(server))
-        for number in range(3):
-            client.transport.sendto(b"%d" % number)
-        return server, client
-
-    server, client = loop.run_until_complete(make())
+    server, client = loop.run_until_complete(asked(udp, Stopping, 3))
     for count in range(1, 4):
         if len(server.received_data) < count:
             loop.run_forever()

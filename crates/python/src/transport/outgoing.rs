@@ -132,7 +132,7 @@ impl Outgoing {
         length > LARGE
             || waiting > MOST
             || self.marks.get().exceeds_given(waiting)
-            || waiting >= MUCH && self.have_waited()
+            || waiting >= MUCH && have_waited(&self.delay)
     }
 
     /// Is nothing gained if this write waits? It is the first of the turn, of a connection that writes once a turn, and the
@@ -146,14 +146,6 @@ impl Outgoing {
         let leaves = pace.leaves_early(engine.turn());
         self.pace.set(pace);
         leaves
-    }
-
-    /// Have they waited as long as those who wrote in other callbacks may have to?
-    fn have_waited(&self) -> bool {
-        let mut delay = self.delay.get();
-        let is_over = delay.is_over(clock::now_ns());
-        self.delay.set(delay);
-        is_over
     }
 
     /// Does the kernel refuse bytes for now?
@@ -301,6 +293,14 @@ pub static LIMITS: Params<2> = Params {
 /// What `get_write_buffer_limits` answers.
 pub fn limits_object(py: Python<'_>, (low, high): (usize, usize)) -> PyRes {
     Own::tuple(py, &[Own::int(py, low as i64)?, Own::int(py, high as i64)?])
+}
+
+/// Have bytes waited as long as those who wrote in other callbacks may have to? The first time begins the delay.
+pub fn have_waited(delay: &Cell<WriteDelay>) -> bool {
+    let mut changed = delay.get();
+    let is_over = changed.is_over(clock::now_ns());
+    delay.set(changed);
+    is_over
 }
 
 /// It has been sent: what nobody else has may serve again.

@@ -100,27 +100,25 @@ impl Known {
         Ok(object)
     }
 
-    /// Lends the kernel's form of the very object that was converted last. The object is a tuple of text and numbers, so
-    /// it has not changed.
+    /// The kernel's form of the very object that was converted last. The object is a tuple of text and numbers, so it has not changed.
     #[inline]
-    pub(super) fn raw_of<R>(&self, object: &Own, f: impl FnOnce(&RawAddr) -> R) -> Option<R> {
+    pub(super) fn raw_of(&self, object: &Own) -> Option<RawAddr> {
         let same = self
             .object
             .peek(|known| known.is_some_and(|known| known.is(object)));
-        same.then(|| self.raw.with(|raw| f(raw)))
+        same.then(|| self.raw.with(|raw| *raw))
     }
 
     /// The same after converting it, if it can be converted without a look-up.
-    pub(super) fn raw_after_parsing<R>(
+    pub(super) fn raw_after_parsing(
         &self,
         py: Python<'_>,
         family: Family,
         object: &Own,
-        f: impl FnOnce(&RawAddr) -> R,
-    ) -> Option<R> {
+    ) -> Option<RawAddr> {
         let raw = family.parse(py, object)?;
         self.raw.with(|known| *known = raw);
         self.object.set(Some(object.clone()));
-        Some(f(&raw))
+        Some(raw)
     }
 }

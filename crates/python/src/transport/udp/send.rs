@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use ferrio_core::conn::{Action, Conn};
 use ferrio_core::flow::{Flow, Watermarks};
 use ferrio_core::write_delay::WriteDelay;
-use ferrio_reactor::clock;
 use ferrio_reactor::net::{self, RawAddr};
 use pyo3::exceptions::{PyBlockingIOError, PyInterruptedError, PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -18,7 +17,7 @@ use crate::ffi::buffer::{self, Payload};
 use crate::ffi::{Own, PyRes, Raised, call};
 use crate::names;
 use crate::transport::in_own_context;
-use crate::transport::outgoing::{count_dropped, payload, used_up};
+use crate::transport::outgoing::{count_dropped, have_waited, payload, used_up};
 
 /// Until 3.12 asyncio swallows an empty datagram.
 const SENDS_EMPTY: bool = cfg!(Py_3_13);
@@ -32,8 +31,15 @@ pub(super) struct Datagram {
     data: Payload,
     /// As it was given; `None` where the kernel knows.
     pub(super) to: Option<Own>,
-    /// The same for the kernel, of one that waits for others of its event.
+    /// The same for the kernel, where that can be had without a look-up and the kernel needs it.
     raw: Option<RawAddr>,
+}
+
+impl Datagram {
+    /// Does the kernel know where to, or can it be told?
+    fn is_ready(&self, transport: &DatagramTransport) -> bool {
+        transport.peer == Peer::Named || self.raw.is_some()
+    }
 }
 
 /// How a try to send has ended.
@@ -67,11 +73,9 @@ pub(super) fn send_to(
     if this.conn.get().is_lost() && (remote.is_some() || this.fd.get() < 0) {
         return count_dropped(py, &this.dropped, "socket.send() raised exception.");
     }
-    let datagram = Datagram {
-        data,
-        to: remote.or(to),
-        raw: None,
-    };
+    let to = remote.or(to);
+    let raw = to.as_ref().and_then(|to| raw(py, this, to));
+    let datagram = Datagram { data, to, raw };
     let datagram = match gather(py, this, datagram)? {
         None => return Ok(()),
         Some(datagram) => datagram,
@@ -99,7 +103,7 @@ pub(super) fn send_to(
 fn gather(
     py: Python<'_>,
     this: &Own<DatagramTransport>,
-    mut datagram: Datagram,
+    datagram: Datagram,
 ) -> PyRes<Option<Datagram>> {
     if this.blocked.get() {
         return Ok(Some(datagram));
@@ -107,12 +111,10 @@ fn gather(
     let length = datagram.data.as_ref().len();
     let may_wait = this.handing_out.get()
         && this.family != Family::Other
+        && datagram.is_ready(this)
         && length <= LARGE
         && !this.conn.get().is_closing();
-    if may_wait && this.peer == Peer::None {
-        datagram.raw = datagram.to.as_ref().and_then(|to| raw(py, this, to));
-    }
-    if !may_wait || (datagram.raw.is_none() && this.peer == Peer::None) {
+    if !may_wait {
         flush(py, this)?;
         return Ok(Some(datagram));
     }
@@ -138,23 +140,20 @@ fn note(this: &Own<DatagramTransport>) {
 /// After a datagram has been handed out: sends what has waited for long.
 #[inline]
 pub(super) fn flush_in_time(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
-    if this.waiting.with(|waiting| waiting.is_empty()) {
-        return Ok(());
+    if this.waiting.with(|waiting| !waiting.is_empty()) && have_waited(&this.delay) {
+        return flush(py, this);
     }
-    let mut delay = this.delay.get();
-    let is_over = delay.is_over(clock::now_ns());
-    this.delay.set(delay);
-    if is_over { flush(py, this) } else { Ok(()) }
+    Ok(())
 }
 
 /// The kernel's form of an address, where that can be had without a look-up. An answer goes where the question came from.
 fn raw(py: Python<'_>, this: &DatagramTransport, to: &Own) -> Option<RawAddr> {
-    let known = this.received_from.raw_of(to, |raw| *raw);
-    let known = known.or_else(|| this.sent_to.raw_of(to, |raw| *raw));
-    known.or_else(|| {
-        this.sent_to
-            .raw_after_parsing(py, this.family, to, |raw| *raw)
-    })
+    if this.family == Family::Other || this.peer == Peer::Named {
+        return None;
+    }
+    let known = this.received_from.raw_of(to);
+    let known = known.or_else(|| this.sent_to.raw_of(to));
+    known.or_else(|| this.sent_to.raw_after_parsing(py, this.family, to))
 }
 
 /// Sends what waits for the end of its event. Does nothing while the kernel refuses it.
@@ -215,13 +214,12 @@ fn drain(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<bool> {
 fn send_many(py: Python<'_>, this: &DatagramTransport) {
     let fd = this.fd.get();
     let sent = this.waiting.with(|waiting| {
-        let is_named = this.peer == Peer::Named;
-        let first = waiting.iter().take(net::AT_ONCE);
-        let first = first.take_while(|datagram| is_named || datagram.raw.is_some());
-        let first = first.map(|datagram| (datagram.data.as_ref(), datagram.raw.as_ref()));
         if waiting.len() < 2 || fd < 0 {
             return 0;
         }
+        let first = waiting.iter().take(net::AT_ONCE);
+        let first = first.take_while(|datagram| datagram.is_ready(this));
+        let first = first.map(|datagram| (datagram.data.as_ref(), datagram.raw.as_ref()));
         // An error is found again by whoever tries the next one by itself.
         net::send_many(fd, first).unwrap_or(0)
     });
@@ -325,17 +323,10 @@ pub(super) fn unblocked(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<
 #[inline]
 fn attempt(py: Python<'_>, this: &Own<DatagramTransport>, datagram: &Datagram) -> PyRes<Attempt> {
     let (fd, data) = (this.fd.get(), datagram.data.as_ref());
-    let sent = match &datagram.to {
-        _ if datagram.raw.is_some() => datagram.raw.map(|raw| net::send_to(fd, data, &raw)),
-        _ if this.peer == Peer::Named => Some(net::send(fd, data)),
-        None if this.peer == Peer::Nameless => Some(net::send(fd, data)),
-        Some(to) if this.family != Family::Other => {
-            let send = |raw: &net::RawAddr| net::send_to(fd, data, raw);
-            // An answer goes where the question came from.
-            let known = this.received_from.raw_of(to, send);
-            let known = known.or_else(|| this.sent_to.raw_of(to, send));
-            known.or_else(|| this.sent_to.raw_after_parsing(py, this.family, to, send))
-        }
+    let sent = match (&datagram.raw, this.peer) {
+        (Some(raw), _) => Some(net::send_to(fd, data, raw)),
+        (None, Peer::Named) => Some(net::send(fd, data)),
+        (None, Peer::Nameless) if datagram.to.is_none() => Some(net::send(fd, data)),
         _ => None,
     };
     match sent {
