@@ -160,6 +160,29 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         }
     }
 
+    /// What `single` has told of has been sent, all of it: hands it back, unless it was gathered here.
+    #[inline]
+    #[must_use]
+    pub fn take_single(&mut self) -> Option<B> {
+        debug_assert!(self.rest.is_empty(), "there is more than one");
+        self.room = 0;
+        self.len = 0;
+        self.sent = 0;
+        if self.rest.capacity() > 0 {
+            self.forget_burst();
+        }
+        match self.first.take() {
+            Some(Chunk::Given(chunk)) => Some(chunk),
+            _ => None,
+        }
+    }
+
+    /// An idle connection keeps no room for the burst it once had.
+    #[cold]
+    fn forget_burst(&mut self) {
+        self.rest = VecDeque::new();
+    }
+
     /// `bytes` have been sent; chunks that are through go to `done`.
     ///
     /// # Panics
@@ -182,8 +205,7 @@ impl<B: AsRef<[u8]>> WriteQueue<B> {
         }
         self.sent = left;
         if self.first.is_none() {
-            // An idle connection keeps no room for the burst it once had.
-            self.rest = VecDeque::new();
+            self.forget_burst();
         }
     }
 
@@ -256,6 +278,25 @@ mod tests {
         );
         queue.clear(&mut done);
         assert!(queue.is_empty() && done.len() == 1);
+    }
+
+    #[test]
+    fn the_only_chunk_is_handed_back_whole() {
+        let mut queue = WriteQueue::new();
+        assert_eq!(queue.push(vec![1, 2, 3]), [None, None]);
+        assert_eq!(queue.take_single(), Some(vec![1, 2, 3]));
+        assert!(queue.is_empty() && queue.len_bytes() == 0);
+        // After a part of it has been sent, too.
+        let mut done = Done::new();
+        let _ = queue.push(vec![4, 5, 6]);
+        queue.consume(1, &mut done);
+        assert_eq!(queue.take_single(), Some(vec![4, 5, 6]));
+        let _ = queue.push(vec![7]);
+        assert_eq!(queue.single(), Some(&[7_u8][..]));
+        let _ = queue.push(vec![8]);
+        queue.invite(100);
+        assert_eq!(queue.take_single(), None, "gathered");
+        assert!(queue.is_empty() && !queue.append(&[9]));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What can stand in the ready queue and what an event of the kernel can wake: two closed lists. Adding a kind makes the
 //! compiler show every place that has to know it (`event_loop/turn.rs`, `event_loop/dispatch.rs`).
 
+use ferrio_reactor::{Event, Key};
+
 use crate::ffi::{Own, Visit};
 use crate::handle::Handle;
 
@@ -167,13 +169,37 @@ impl Source {
     }
 }
 
-/// One kernel event with the source it belongs to; see `Engine::poll`.
+/// One kernel event with the source it belongs to; see `Engine::poll`. Two whole words, as `Entry` is.
 #[derive(Clone, Copy, Debug)]
 pub struct Happened {
     /// Which registration.
-    pub key: ferrio_reactor::Key,
+    pub key: Key,
+    readiness: u64,
+}
+
+const READABLE: u64 = 1;
+const WRITABLE: u64 = 2;
+
+impl Happened {
     /// May be read (also after hang-up or error).
-    pub readable: bool,
+    #[inline]
+    pub fn readable(&self) -> bool {
+        self.readiness & READABLE != 0
+    }
+
     /// May be written (also after hang-up or error).
-    pub writable: bool,
+    #[inline]
+    pub fn writable(&self) -> bool {
+        self.readiness & WRITABLE != 0
+    }
+}
+
+impl From<Event> for Happened {
+    #[inline]
+    fn from(event: Event) -> Self {
+        Self {
+            key: event.key,
+            readiness: u64::from(event.readable) * READABLE + u64::from(event.writable) * WRITABLE,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use ferrio_reactor::{Events, Wait as Asked, clock};
 use pyo3::prelude::*;
 
 use super::schedule::deadline_ns;
-use super::{Done, Engine, Entry, Happened, Inbox, Kernel, Source};
+use super::{Done, Engine, Entry, Happened, Inbox, Kernel, SinkRef, Source};
 use crate::error;
 use crate::ffi::{Own, PyRes, runtime};
 use crate::handle::TimerHandle;
@@ -168,11 +168,7 @@ impl Engine {
             .unwrap_or_else(|| Events::with_capacity(256));
         let outcome = self.ask_kernel(py, wait, &mut events);
         self.news.with(|news| {
-            news.events.extend(events.iter().map(|event| Happened {
-                key: event.key,
-                readable: event.readable,
-                writable: event.writable,
-            }));
+            news.events.extend(events.iter().map(Happened::from));
         });
         self.events.with(|place| *place = Some(events));
         let rest = outcome.map_err(|e| error::os_error(py, &e))?;
@@ -266,6 +262,17 @@ impl Engine {
                 ready.push_back(Entry::Call(handle.unwrap(py)));
             }
         });
+    }
+
+    /// The stream behind an event, if it is one and the registration is not gone by now: most events are of streams, and a whole
+    /// `Source` is copied through memory.
+    #[inline]
+    pub fn stream_of(&self, event: &Happened) -> Option<SinkRef> {
+        self.sources
+            .with(|sources| match &sources.by_key(event.key)?.source {
+                Source::Stream(sink) => Some(sink.clone()),
+                _ => None,
+            })
     }
 
     /// The source behind an event, unless the registration is gone by now.

@@ -25,45 +25,46 @@ pub(super) fn news(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         }
     }
     while let Some(event) = this.next_event() {
-        one(py, this, &event)?;
+        match this.stream_of(&event) {
+            Some(sink) => to_stream(py, &sink, &event)?,
+            None => to_other(py, this, &event)?,
+        }
+        flush_in_time(py, this)?;
     }
     Ok(())
 }
 
-fn one(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
+fn to_stream(py: Python<'_>, sink: &SinkRef, event: &Happened) -> PyRes<()> {
+    let stream = open::<StreamTransport>(sink);
+    stream::ready(py, stream, event.readable(), event.writable())
+}
+
+fn to_other(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
     // An earlier event of the batch may have closed this one.
     let Some(source) = this.source_of(event) else {
         return Ok(());
     };
     match source {
-        Source::Waker => return Ok(()),
-        Source::Signals => return signals::arrived(py, this),
-        Source::Stream(sink) => {
-            stream::ready(
-                py,
-                open::<StreamTransport>(&sink),
-                event.readable,
-                event.writable,
-            )?;
-        }
-        Source::Listener(sink) => listener::ready(py, open::<Listener>(&sink))?,
-        Source::ReadPipe(sink) => read::ready(py, open::<ReadPipeTransport>(&sink))?,
+        Source::Waker => Ok(()),
+        Source::Signals => signals::arrived(py, this),
+        Source::Stream(sink) => to_stream(py, &sink, event),
+        Source::Listener(sink) => listener::ready(py, open::<Listener>(&sink)),
+        Source::ReadPipe(sink) => read::ready(py, open::<ReadPipeTransport>(&sink)),
         Source::WritePipe(sink) => {
             let pipe = open::<WritePipeTransport>(&sink);
-            write::ready(py, pipe, event.readable, event.writable)?;
+            write::ready(py, pipe, event.readable(), event.writable())
         }
         Source::Datagram(sink) => {
             let transport = open::<DatagramTransport>(&sink);
-            udp::ready(py, transport, event.readable, event.writable)?;
+            udp::ready(py, transport, event.readable(), event.writable())
         }
         Source::Watch { reader, .. } => {
             this.note_said(event);
             let woken = wake_watchers(py, this, event, reader);
             this.ask_again(event);
-            woken?;
+            woken
         }
     }
-    flush_in_time(py, this)
 }
 
 fn wake_watchers(
@@ -72,11 +73,11 @@ fn wake_watchers(
     event: &Happened,
     reader: Option<Watcher>,
 ) -> PyRes<()> {
-    if let (true, Some(reader)) = (event.readable, reader) {
+    if let (true, Some(reader)) = (event.readable(), reader) {
         wake(py, &reader)?;
         flush_in_time(py, this)?;
     }
-    if event.writable {
+    if event.writable() {
         // The reader may have removed or replaced the writer.
         if let Some(Source::Watch {
             writer: Some(writer),

@@ -173,14 +173,42 @@ impl Outgoing {
     }
 
     /// Gives the kernel what waits, until it refuses or nothing is left.
+    #[inline]
     pub fn send(&self, py: Python<'_>, fd: RawFd) -> Sent {
+        // Nearly always: one piece, and the kernel takes all of it.
+        let whole = self.queue.with(|queue| {
+            let bytes = queue.single().ok_or(None)?;
+            match net::send(fd, bytes) {
+                Ok(sent) if sent == bytes.len() => Ok(queue.take_single()),
+                other => Err(Some(other)),
+            }
+        });
+        match whole {
+            Ok(None) => Sent::All,
+            Ok(Some(payload)) => {
+                used_up(py, payload);
+                Sent::All
+            }
+            Err(before) => self.go_on_sending(py, fd, before),
+        }
+    }
+
+    /// The same, after a send of the first piece with this result.
+    #[cold]
+    fn go_on_sending(
+        &self,
+        py: Python<'_>,
+        fd: RawFd,
+        mut before: Option<io::Result<usize>>,
+    ) -> Sent {
         let mut done = Done::new();
         let outcome = self.queue.with(|queue| {
             loop {
-                let result = match queue.single() {
-                    Some(bytes) => net::send(fd, bytes),
-                    None if queue.is_empty() => return Sent::All,
-                    None => {
+                let result = match (before.take(), queue.single()) {
+                    (Some(result), _) => result,
+                    (None, Some(bytes)) => net::send(fd, bytes),
+                    (None, None) if queue.is_empty() => return Sent::All,
+                    (None, None) => {
                         let mut slices: Vec<IoSlice<'_>> = Vec::new();
                         queue.slices(&mut slices);
                         net::send_vectored(fd, &slices)

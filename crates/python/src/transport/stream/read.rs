@@ -84,34 +84,36 @@ fn copied(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     };
     let mut room = engine.take_receive_buffer();
     let received = net::recv(this.fd.get(), &mut room);
-    let data = match &received {
-        Ok(0) | Err(_) => None,
-        Ok(length) => {
-            this.received.set(*length);
-            let bytes = &room[..*length];
-            Some(match this.protocol.received(py, bytes) {
-                Ok(false) => spare_bytes::new_bytes(py, bytes).map(Some),
-                done => done.map(|_received| None),
-            })
+    let data = match received {
+        Ok(length) if length > 0 => handed_over(py, this, &room[..length]),
+        nothing => {
+            engine.return_receive_buffer(room);
+            return match nothing {
+                Ok(_) => end_of_stream(py, this),
+                Err(error) => failed(py, this, &error),
+            };
         }
     };
     engine.return_receive_buffer(room);
-    match (received, data) {
-        (Err(error), _) => failed(py, this, &error),
-        (Ok(_), None) => end_of_stream(py, this),
-        (Ok(_), Some(Ok(None))) => Ok(()),
-        (Ok(_), Some(data)) => {
-            let done = data.and_then(|data| match data {
-                Some(data) => {
-                    let done = this.in_context(py, || this.protocol.data_received(py, &data));
-                    spare_bytes::give_back(py, data);
-                    done
-                }
-                None => Ok(()),
-            });
-            StreamTransport::survive(py, this, done, DATA_RECEIVED)
-        }
+    let done = data.and_then(|data| {
+        let Some(data) = data else {
+            return Ok(());
+        };
+        let done = this.in_context(py, || this.protocol.data_received(py, &data));
+        spare_bytes::give_back(py, data);
+        done
+    });
+    StreamTransport::survive(py, this, done, DATA_RECEIVED)
+}
+
+/// Received bytes as an object for the protocol; none where they have reached it without.
+#[inline]
+fn handed_over(py: Python<'_>, this: &StreamTransport, bytes: &[u8]) -> PyRes<Option<Own>> {
+    this.received.set(bytes.len());
+    if this.protocol.received(py, bytes)? {
+        return Ok(None);
     }
+    spare_bytes::new_bytes(py, bytes).map(Some)
 }
 
 fn failed(py: Python<'_>, this: &Own<StreamTransport>, error: &std::io::Error) -> PyRes<()> {
