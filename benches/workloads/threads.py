@@ -67,3 +67,44 @@ async def executor_round_trip(iterations):
     loop = asyncio.get_running_loop()
     for _ in range(iterations):
         await loop.run_in_executor(None, nothing_callback)
+
+
+@core("executor.beside_tasks", "call", concurrent=True)
+async def executor_beside_tasks(iterations):
+    """The same, while ten tasks do sleep(0) without end: the loop never sleeps."""
+    ended = False
+
+    async def spin():
+        while not ended:
+            await asyncio.sleep(0)
+
+    spinning = [asyncio.ensure_future(spin()) for _ in range(10)]
+    await executor_round_trip(iterations)
+    ended = True
+    await asyncio.gather(*spinning)
+
+
+class _Ball(asyncio.Protocol):
+    """What comes goes back."""
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+
+@core("executor.beside_echo", "call", concurrent=True)
+async def executor_beside_echo(iterations):
+    """The same, while ten connections within the loop send a message to and fro: it always finds something in the kernel."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Ball, "127.0.0.1", 0)
+    address = server.sockets[0].getsockname()
+    clients = [(await loop.create_connection(_Ball, *address))[0] for _ in range(10)]
+    for client in clients:
+        client.write(b"x" * 100)
+    await executor_round_trip(iterations)
+    for client in clients:
+        client.abort()
+    server.close()
+    await server.wait_closed()

@@ -1,7 +1,7 @@
 //! ROOM    the thinking part: queues, heaps, budgets, protocol states
 //! KNOWS   std                           NEVER   system calls, clocks (time is an argument), Python, unsafe code
 //! IN      items of any type, times in ns, byte counts    OUT     items, outcomes as `#[must_use]` enums
-//! PROOF   unit tests beside the code (`conn`, `datagrams`, `flow`, `line`, `pace`, `read_buffer`, `write_delay`, `write_queue`); the rest at work in the tests of the Python crate
+//! PROOF   unit tests beside the code (`conn`, `datagrams`, `flow`, `hand_over`, `line`, `pace`, `read_buffer`, `write_delay`, `write_queue`); the rest at work in the tests of the Python crate
 //! START   `ready.rs`, `timers.rs`, `conn.rs`
 //!
 //! No method drops an item that it was given: dropping a Python object can run any code, which may come back to the very
@@ -16,6 +16,7 @@ pub mod conn;
 pub mod datagrams;
 pub mod done;
 pub mod flow;
+pub mod hand_over;
 pub mod line;
 pub mod pace;
 pub mod read_buffer;

@@ -8,6 +8,7 @@
 //! misused `call_soon` from another thread finds consistent queues (no Python runs inside a borrow), as with asyncio.
 
 mod entry;
+mod hand_over;
 mod inbox;
 mod poll;
 mod schedule;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use ferrio_core::budget::PollBudget;
 use ferrio_core::busy_poll::{BusyPoll, DEFAULT_LIMIT_NS};
+use ferrio_core::hand_over::HandOver;
 use ferrio_core::ready::ReadyQueue;
 use ferrio_core::slab::Slab;
 use ferrio_core::timers::TimerHeap;
@@ -92,6 +94,10 @@ pub struct Engine {
     budget: GuardedCell<PollBudget>,
     /// Whether to look for a moment before sleeping.
     busy_poll: GuardedCell<BusyPoll>,
+    /// The last wait has found something at once.
+    at_once: Cell<bool>,
+    /// When to leave the interpreter to a thread that waits for it.
+    hand_over: Cell<HandOver>,
     /// One buffer that every receive goes through.
     receive_buffer: GuardedCell<Option<Box<[u8]>>>,
     /// The thread that runs the loop (`threading.get_ident()`), 0 while it stands still.
@@ -185,6 +191,8 @@ impl Engine {
             events: GuardedCell::new(Some(Events::with_capacity(256))),
             budget: GuardedCell::new(PollBudget::new()),
             busy_poll: GuardedCell::new(BusyPoll::new(DEFAULT_LIMIT_NS)),
+            at_once: Cell::new(false),
+            hand_over: Cell::new(HandOver::new()),
             receive_buffer: GuardedCell::new(None),
             thread: Cell::new(0),
             turn: Cell::new(0),

@@ -42,16 +42,23 @@ const LOOKS_INTO_INBOX: u32 = 8;
 /// before that has to sleep. So long a call is left alone that was seen in a busy poll.
 const GRACE_NS: u64 = 3_000;
 
+/// A wait that is over so soon has not slept.
+const AT_ONCE_NS: u64 = 3_000;
+
 /// How the loop came through a poll.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Rest {
-    /// It did not want to sleep, or knew when to wake up.
+    /// It did not want to sleep, or did not have to.
     None,
-    /// A busy poll has spared it the sleep.
-    Found,
+    /// It knew when to wake up.
+    Timed,
+    /// Another thread has had the interpreter meanwhile.
+    Lent,
+    /// A busy poll, begun then (ns of the clock), has spared it the sleep.
+    Found { since: u64 },
     /// A busy poll was in vain.
     Missed,
-    /// Without a busy poll, it has slept since then (ns of the clock).
+    /// Without a busy poll, it has slept since then, if at all.
     Slept { since: u64 },
 }
 
@@ -160,7 +167,7 @@ impl Engine {
     }
 
     /// Asks the kernel, collects mail and due timers into the news; calls from other threads go to the ready queue. Lets
-    /// other threads run only while it sleeps. Errors: a signal handler's exception, `OSError`.
+    /// other threads run meanwhile, if there are any. Errors: a signal handler's exception, `OSError`.
     pub fn poll(&self, py: Python<'_>, wait: Wait) -> PyRes<()> {
         let mut events = self
             .events
@@ -178,18 +185,36 @@ impl Engine {
         let jobs = self.inbox.take_jobs();
         self.news.with(|news| news.jobs.extend(jobs));
         let now = clock::now_ns();
-        self.busy_poll.with(|busy_poll| match rest {
-            Rest::None => {}
-            Rest::Found => busy_poll.found(),
-            Rest::Missed => busy_poll.missed(),
-            Rest::Slept { since } => busy_poll.slept(now.saturating_sub(since)),
-        });
+        self.learn(rest, now);
         self.collect_due(now);
-        self.budget.with(|budget| match wait {
-            Wait::No => budget.refill(now),
-            Wait::For(_) | Wait::Forever => budget.restart(now),
+        self.budget.with(|budget| match rest {
+            Rest::None if wait == Wait::No => budget.refill(now),
+            _ => budget.restart(now),
         });
         Ok(())
+    }
+
+    /// What a poll that has ended at `now` tells of the next ones.
+    fn learn(&self, rest: Rest, now: u64) {
+        match rest {
+            Rest::None => {}
+            Rest::Timed | Rest::Lent => self.at_once.set(false),
+            Rest::Found { since } => {
+                self.at_once.set(now.saturating_sub(since) < AT_ONCE_NS);
+                self.busy_poll.with(BusyPoll::found);
+            }
+            Rest::Missed => {
+                self.at_once.set(false);
+                self.busy_poll.with(BusyPoll::missed);
+            }
+            Rest::Slept { since } => {
+                let ns = now.saturating_sub(since);
+                self.at_once.set(ns < AT_ONCE_NS);
+                if !self.at_once.get() {
+                    self.busy_poll.with(|busy_poll| busy_poll.slept(ns));
+                }
+            }
+        }
     }
 
     fn ask_kernel(&self, py: Python<'_>, wait: Wait, events: &mut Events) -> io::Result<Rest> {
@@ -198,26 +223,30 @@ impl Engine {
         let Some(kernel) = kernel.as_ref() else {
             return Ok(Rest::None);
         };
-        let timeout = match wait {
-            Wait::No => return kernel.poller.wait(events, Some(0)).map(|_| Rest::None),
-            Wait::For(ns) => Some(ns),
-            Wait::Forever => None,
-        };
-        let inbox = &self.inbox;
+        // To let go of the interpreter and to take it again costs as much as ten calls.
+        let is_alone = !runtime::has_other_threads(py);
+        if is_alone && (wait == Wait::No || self.at_once.get()) {
+            let found = kernel.poller.wait(events, Some(0))?;
+            if wait == Wait::No || found == Asked::Events {
+                return Ok(Rest::None);
+            }
+            self.at_once.set(false);
+        }
         let (limit, budget) = self
             .busy_poll
             .with(|busy_poll| (busy_poll.limit_ns(), busy_poll.budget_ns()));
-        // A timer comes when it comes.
-        if timeout.is_some_and(|ns| ns <= limit) {
-            py.detach(|| sleep(kernel, inbox, events, timeout))?;
-            return Ok(Rest::None);
-        }
-        let since = clock::now_ns();
-        if budget == 0 {
-            py.detach(|| sleep(kernel, inbox, events, timeout))?;
-            return Ok(Rest::Slept { since });
-        }
-        py.detach(|| look_then_sleep(kernel, inbox, events, timeout, since, budget))
+        let inbox = &self.inbox;
+        let waited = self.let_others_in(py, |since| match wait {
+            Wait::No => kernel.poller.wait(events, Some(0)).map(|_| Rest::None),
+            // A timer comes when it comes.
+            Wait::For(ns) if ns <= limit => {
+                sleep(kernel, inbox, events, Some(ns)).map(|()| Rest::Timed)
+            }
+            Wait::For(ns) => rest(kernel, inbox, events, Some(ns), since, budget),
+            Wait::Forever => rest(kernel, inbox, events, None, since, budget),
+        });
+        let rest = waited.done?;
+        Ok(if waited.lent { Rest::Lent } else { rest })
     }
 
     /// The next finished job of the last poll.
@@ -282,6 +311,21 @@ impl Engine {
     }
 }
 
+/// Sleeps, perhaps after a busy poll.
+fn rest(
+    kernel: &Kernel,
+    inbox: &Inbox,
+    events: &mut Events,
+    timeout: Option<u64>,
+    since: u64,
+    budget: u64,
+) -> io::Result<Rest> {
+    if budget > 0 {
+        return look_then_sleep(kernel, inbox, events, timeout, since, budget);
+    }
+    sleep(kernel, inbox, events, timeout).map(|()| Rest::Slept { since })
+}
+
 /// Looks again and again for `budget` ns from `since` on, then sleeps for what is left.
 fn look_then_sleep(
     kernel: &Kernel,
@@ -294,11 +338,11 @@ fn look_then_sleep(
     loop {
         // The kernel first: mostly it has something at once, and each pause between two looks into the inbox takes some 50 ns.
         if kernel.poller.wait(events, Some(0))? == Asked::Events {
-            return Ok(Rest::Found);
+            return Ok(Rest::Found { since });
         }
         for _ in 0..LOOKS_INTO_INBOX {
             if !inbox.is_empty() {
-                return Ok(mail_has_come(inbox));
+                return Ok(mail_has_come(inbox, since));
             }
             std::hint::spin_loop();
         }
@@ -311,7 +355,7 @@ fn look_then_sleep(
 }
 
 /// Another thread has posted mail. On this processor it had to wait until it got its turn: there sleeping would have been better.
-fn mail_has_come(inbox: &Inbox) -> Rest {
+fn mail_has_come(inbox: &Inbox, since: u64) -> Rest {
     if !inbox.came_from_elsewhere() {
         return Rest::Missed;
     }
@@ -321,7 +365,7 @@ fn mail_has_come(inbox: &Inbox) -> Rest {
             std::hint::spin_loop();
         }
     }
-    Rest::Found
+    Rest::Found { since }
 }
 
 /// Until something is there, or the time has passed.

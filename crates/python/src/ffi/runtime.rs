@@ -114,6 +114,19 @@ pub fn thread_ident() -> u64 {
     unsafe { ffi::PyThread_get_thread_ident() }
 }
 
+/// Has the interpreter any thread but the calling one? Builds without the interpreter lock, where it makes no difference, say so always.
+#[inline]
+pub fn has_other_threads(_py: Python<'_>) -> bool {
+    if cfg!(Py_GIL_DISABLED) {
+        return true;
+    }
+    // SAFETY: attached, so no thread leaves the list meanwhile; one that is not Python's own may enter itself at the head, complete.
+    unsafe {
+        let first = ffi::PyInterpreterState_ThreadHead(ffi::PyInterpreterState_Get());
+        !ffi::PyThreadState_Next(first).is_null()
+    }
+}
+
 /// Runs Python's signal handlers if signals have arrived (main thread only; elsewhere nothing).
 #[inline]
 pub fn check_signals(py: Python<'_>) -> PyRes<()> {
