@@ -46,6 +46,13 @@ impl PollBudget {
         self.forced = true;
     }
 
+    /// When the last poll was.
+    #[inline]
+    #[must_use]
+    pub const fn since_ns(&self) -> u64 {
+        self.since_ns
+    }
+
     /// Called after a poll that did not sleep: grants at most twice as much as before, at once less where callbacks are slow.
     pub fn refill(&mut self, now_ns: u64) {
         if self.spent > 0 {

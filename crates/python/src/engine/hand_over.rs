@@ -1,10 +1,10 @@
 //! Letting other threads have the interpreter.
 
-use ferrio_core::hand_over::GRANT_NS;
 use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
 use super::Engine;
+use crate::ffi::runtime;
 
 /// What came of it.
 pub(super) struct Meanwhile<R> {
@@ -15,6 +15,12 @@ pub(super) struct Meanwhile<R> {
 }
 
 impl Engine {
+    /// May a look at the kernel do without letting go of the interpreter? That and taking it again cost as much as ten calls.
+    pub(super) fn keeps_interpreter(&self, py: Python<'_>) -> bool {
+        let polled = self.budget.with(|budget| budget.since_ns());
+        self.hand_over.get().may_keep(polled) || !runtime::has_other_threads(py)
+    }
+
     /// Runs `f`, which is told the time, while others may have the interpreter. A thread that waits for it has it afterwards, if that is
     /// its turn (`core::hand_over`).
     pub(super) fn let_others_in<R: Send>(
@@ -22,20 +28,19 @@ impl Engine {
         py: Python<'_>,
         f: impl FnOnce(u64) -> R + Send,
     ) -> Meanwhile<R> {
-        let hand_over = self.hand_over.get();
+        let mut hand_over = self.hand_over.get();
         let before = clock::now_ns();
-        let (done, asked) = py.detach(|| {
+        let (done, asked, mut hand_over) = py.detach(move || {
             let released = clock::now_ns();
             let took = (released - before).saturating_sub(clock::cost_ns());
             let done = f(released);
-            let is_due = hand_over.is_due(took, released);
-            (done, is_due.then(|| stay_out(released)))
+            let stay = hand_over.released(took, released);
+            (done, stay.map(|ns| stay_out(released, ns)), hand_over)
         });
         if let Some(asked) = asked {
-            let mut hand_over = hand_over;
             hand_over.taken_back(asked, clock::now_ns());
-            self.hand_over.set(hand_over);
         }
+        self.hand_over.set(hand_over);
         Meanwhile {
             done,
             lent: asked.is_some(),
@@ -43,11 +48,11 @@ impl Engine {
     }
 }
 
-/// Until whoever was woken at `since` must be awake. It may need this processor.
-fn stay_out(since: u64) -> u64 {
+/// Until `ns` after `since`, when somebody was woken. He may need this processor.
+fn stay_out(since: u64, ns: u64) -> u64 {
     loop {
         let now = clock::now_ns();
-        if now.saturating_sub(since) >= GRANT_NS {
+        if now.saturating_sub(since) >= ns {
             return now;
         }
         std::thread::yield_now();

@@ -223,9 +223,7 @@ impl Engine {
         let Some(kernel) = kernel.as_ref() else {
             return Ok(Rest::None);
         };
-        // To let go of the interpreter and to take it again costs as much as ten calls.
-        let is_alone = !runtime::has_other_threads(py);
-        if is_alone && (wait == Wait::No || self.at_once.get()) {
+        if (wait == Wait::No || self.at_once.get()) && self.keeps_interpreter(py) {
             let found = kernel.poller.wait(events, Some(0))?;
             if wait == Wait::No || found == Asked::Events {
                 return Ok(Rest::None);
