@@ -5,13 +5,17 @@
 //! only when it has insisted for 5 ms, each time: a job of a thread pool needs it a dozen times.
 //!
 //! So the loop stays out until the thread must have woken up. Not always: a thread that keeps the lock for its computations would
-//! come after every turn. After it has made the loop wait the loop runs for as long. And not after every turn: a loop that sleeps now
-//! and then does so soon, and then whoever waits has the lock for nothing.
+//! come after every turn. After it has made the loop wait the loop runs for as long. And not soon: a loop that sleeps now and then
+//! mostly does so before long, and then whoever waits has the lock for nothing.
 
-/// So long the loop may keep the lock while it does not sleep.
-const KEEP_NS: u64 = 200_000;
-/// So long it stays out, from the moment when it has let go: waking a thread takes 5 to 20 µs mostly. What the thread leaves of it
-/// is lost.
+/// While it has work the loop may keep the lock for so long after a sleep.
+const AFTER_SLEEP_NS: u64 = 1_000_000;
+/// And after it has let go of the lock without one.
+const UNDER_LOAD_NS: u64 = 200_000;
+/// Before a sleep, whoever has waited for less may wait for that.
+const PATIENCE_NS: u64 = 100_000;
+/// So long the loop stays out, from the moment when it has let go: waking a thread takes 5 to 20 µs mostly. What the thread leaves
+/// of it is lost.
 const STAY_NS: u64 = 20_000;
 /// Where that does not seem to help: processors that sleep deeply take longer to wake up.
 const LONG_STAY_NS: u64 = 100_000;
@@ -26,8 +30,8 @@ const FREE_NS: u64 = 2_000;
 /// What has come of letting go of the lock. Times are nanoseconds of the clock.
 #[derive(Clone, Copy, Debug)]
 pub struct HandOver {
-    /// When the lock was last let go of.
-    released_ns: u64,
+    /// Until then the lock may be kept.
+    keep_until_ns: u64,
     /// Until then nobody is waited for.
     not_before_ns: u64,
     /// Since then somebody has waited at every release; nobody has had the lock that we know of.
@@ -39,24 +43,25 @@ impl HandOver {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            released_ns: 0,
+            keep_until_ns: 0,
             not_before_ns: 0,
             starving_since_ns: None,
         }
     }
 
-    /// May the loop keep the lock, at a time not long before `now_ns`?
+    /// May a loop that has work keep the lock, at a time not long before `now_ns`?
     #[inline]
     #[must_use]
     pub const fn may_keep(self, now_ns: u64) -> bool {
-        now_ns.saturating_sub(self.released_ns) < KEEP_NS
+        now_ns < self.keep_until_ns
     }
 
     /// The lock was let go of at `now_ns`, which took `took_ns`: for how long is the loop to stay out, so that somebody has it?
+    /// `has_work`: it was not for a sleep.
     #[inline]
     #[must_use]
-    pub fn released(&mut self, took_ns: u64, now_ns: u64) -> Option<u64> {
-        self.released_ns = now_ns;
+    pub fn released(&mut self, took_ns: u64, now_ns: u64, has_work: bool) -> Option<u64> {
+        self.keep_until_ns = now_ns + UNDER_LOAD_NS;
         if took_ns < WAKE_NS {
             self.starving_since_ns = None;
             return None;
@@ -65,17 +70,27 @@ impl HandOver {
             return None;
         }
         let since = *self.starving_since_ns.get_or_insert(now_ns);
-        if now_ns.saturating_sub(since) < STARVED_NS {
-            return Some(STAY_NS);
+        match now_ns.saturating_sub(since) {
+            waited if waited >= STARVED_NS => {
+                self.starving_since_ns = None;
+                Some(LONG_STAY_NS)
+            }
+            waited if has_work || waited >= PATIENCE_NS => Some(STAY_NS),
+            _ => None,
         }
+    }
+
+    /// The loop has slept until `now_ns`, without the lock.
+    #[inline]
+    pub fn slept(&mut self, now_ns: u64) {
+        self.keep_until_ns = now_ns + AFTER_SLEEP_NS;
         self.starving_since_ns = None;
-        Some(LONG_STAY_NS)
     }
 
     /// After such a stay the lock was asked for at `asked_ns`, and was there at `now_ns`.
     pub fn taken_back(&mut self, asked_ns: u64, now_ns: u64) {
         let waited = now_ns.saturating_sub(asked_ns);
-        self.released_ns = now_ns;
+        self.keep_until_ns = now_ns + UNDER_LOAD_NS;
         self.not_before_ns = now_ns + waited;
         if waited > FREE_NS {
             self.starving_since_ns = None;
@@ -91,33 +106,56 @@ impl Default for HandOver {
 
 #[cfg(test)]
 mod tests {
-    use super::{FREE_NS, HandOver, KEEP_NS, LONG_STAY_NS, STARVED_NS, STAY_NS, WAKE_NS};
+    use super::{
+        AFTER_SLEEP_NS, FREE_NS, HandOver, LONG_STAY_NS, PATIENCE_NS, STARVED_NS, STAY_NS,
+        UNDER_LOAD_NS, WAKE_NS,
+    };
 
     #[test]
     fn the_lock_is_kept_for_a_while_only() {
         let mut hand_over = HandOver::new();
-        let now = 5 * KEEP_NS;
+        let now = 1_000_000;
         assert!(!hand_over.may_keep(now));
-        assert_eq!(hand_over.released(0, now), None);
-        assert!(hand_over.may_keep(now) && hand_over.may_keep(now + KEEP_NS - 1));
-        assert!(!hand_over.may_keep(now + KEEP_NS));
-        hand_over.taken_back(now + KEEP_NS, now + 2 * KEEP_NS);
-        assert!(hand_over.may_keep(now + 3 * KEEP_NS - 1));
+        assert_eq!(hand_over.released(0, now, true), None);
+        assert!(hand_over.may_keep(now + UNDER_LOAD_NS - 1));
+        assert!(!hand_over.may_keep(now + UNDER_LOAD_NS));
+        hand_over.taken_back(now + UNDER_LOAD_NS, now + 2 * UNDER_LOAD_NS);
+        assert!(hand_over.may_keep(now + 3 * UNDER_LOAD_NS - 1));
+        assert!(!hand_over.may_keep(now + 3 * UNDER_LOAD_NS));
+        hand_over.slept(now);
+        assert!(hand_over.may_keep(now + AFTER_SLEEP_NS - 1));
+        assert!(!hand_over.may_keep(now + AFTER_SLEEP_NS));
     }
 
     #[test]
     fn it_is_for_those_who_had_to_be_woken() {
         let mut hand_over = HandOver::new();
-        assert_eq!(hand_over.released(WAKE_NS - 1, 1_000), None);
-        assert_eq!(hand_over.released(WAKE_NS, 1_000), Some(STAY_NS));
+        assert_eq!(hand_over.released(WAKE_NS - 1, 1_000, true), None);
+        assert_eq!(hand_over.released(WAKE_NS, 1_000, true), Some(STAY_NS));
+    }
+
+    #[test]
+    fn before_a_sleep_who_has_just_come_waits_for_that() {
+        let mut hand_over = HandOver::new();
+        let now = 1_000_000;
+        assert_eq!(hand_over.released(WAKE_NS, now, false), None);
+        assert_eq!(
+            hand_over.released(WAKE_NS, now + PATIENCE_NS, false),
+            Some(STAY_NS)
+        );
+        hand_over.slept(now + PATIENCE_NS);
+        assert_eq!(
+            hand_over.released(WAKE_NS, now + 2 * PATIENCE_NS, false),
+            None
+        );
     }
 
     #[test]
     fn who_gives_the_lock_back_at_once_may_have_it_again() {
         let mut hand_over = HandOver::new();
         hand_over.taken_back(5_000, 5_100);
-        assert_eq!(hand_over.released(WAKE_NS, 5_199), None);
-        assert_eq!(hand_over.released(WAKE_NS, 5_200), Some(STAY_NS));
+        assert_eq!(hand_over.released(WAKE_NS, 5_199, true), None);
+        assert_eq!(hand_over.released(WAKE_NS, 5_200, true), Some(STAY_NS));
     }
 
     #[test]
@@ -126,7 +164,7 @@ mod tests {
         let begin = now;
         while now < begin + 1_000_000_000 {
             now += 30_000;
-            if let Some(stay) = hand_over.released(2_000, now) {
+            if let Some(stay) = hand_over.released(2_000, now, true) {
                 hand_over.taken_back(now + stay, now + 5_000_000);
                 now += 5_000_000;
                 lent += 5_000_000;
@@ -141,7 +179,7 @@ mod tests {
         let (mut now, mut long, mut all) = (10_000_000, 0, 0);
         for _ in 0..100 * STARVED_NS / 50_000 {
             now += 50_000;
-            if let Some(stay) = hand_over.released(WAKE_NS, now) {
+            if let Some(stay) = hand_over.released(WAKE_NS, now, true) {
                 all += 1;
                 long += u64::from(stay == LONG_STAY_NS);
                 now += stay;
@@ -165,10 +203,10 @@ mod tests {
         for number in 1..100 {
             let now = number * (STARVED_NS - 1);
             assert_eq!(
-                hand_over.released(WAKE_NS, now + 2 * STARVED_NS * 100),
+                hand_over.released(WAKE_NS, now + 2 * STARVED_NS * 100, true),
                 Some(STAY_NS)
             );
-            assert_eq!(hand_over.released(0, now), None, "nobody waits");
+            assert_eq!(hand_over.released(0, now, true), None, "nobody waits");
         }
     }
 }

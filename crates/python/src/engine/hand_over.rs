@@ -3,7 +3,7 @@
 use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
-use super::Engine;
+use super::{Engine, Wait};
 use crate::ffi::runtime;
 
 /// What came of it.
@@ -15,17 +15,28 @@ pub(super) struct Meanwhile<R> {
 }
 
 impl Engine {
-    /// May a look at the kernel do without letting go of the interpreter? That and taking it again cost as much as ten calls.
-    pub(super) fn keeps_interpreter(&self, py: Python<'_>) -> bool {
+    /// May the kernel be asked without letting go of the interpreter? That and taking it again cost as much as ten calls.
+    pub(super) fn keeps_interpreter(&self, py: Python<'_>, wait: Wait) -> bool {
         let polled = self.budget.with(|budget| budget.since_ns());
-        self.hand_over.get().may_keep(polled) || !runtime::has_other_threads(py)
+        match wait {
+            Wait::No => self.hand_over.get().may_keep(polled) || !runtime::has_other_threads(py),
+            Wait::For(_) | Wait::Forever => self.at_once.get() && !runtime::has_other_threads(py),
+        }
     }
 
-    /// Runs `f`, which is told the time, while others may have the interpreter. A thread that waits for it has it afterwards, if that is
+    /// The loop has slept until `now` (ns of the clock).
+    pub(super) fn note_sleep(&self, now: u64) {
+        let mut hand_over = self.hand_over.get();
+        hand_over.slept(now);
+        self.hand_over.set(hand_over);
+    }
+
+    /// Runs `f`, which is told the time and asks the kernel as `wait` says, while others may have the interpreter. A thread that waits for it has it afterwards, if that is
     /// its turn (`core::hand_over`).
     pub(super) fn let_others_in<R: Send>(
         &self,
         py: Python<'_>,
+        wait: Wait,
         f: impl FnOnce(u64) -> R + Send,
     ) -> Meanwhile<R> {
         let mut hand_over = self.hand_over.get();
@@ -34,7 +45,7 @@ impl Engine {
             let released = clock::now_ns();
             let took = (released - before).saturating_sub(clock::cost_ns());
             let done = f(released);
-            let stay = hand_over.released(took, released);
+            let stay = hand_over.released(took, released, wait == Wait::No);
             (done, stay.map(|ns| stay_out(released, ns)), hand_over)
         });
         if let Some(asked) = asked {

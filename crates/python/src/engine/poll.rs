@@ -196,24 +196,30 @@ impl Engine {
 
     /// What a poll that has ended at `now` tells of the next ones.
     fn learn(&self, rest: Rest, now: u64) {
-        match rest {
-            Rest::None => {}
-            Rest::Timed | Rest::Lent => self.at_once.set(false),
+        let is_at_once = |since| now.saturating_sub(since) <= AT_ONCE_NS;
+        let has_slept = match rest {
+            Rest::None => return,
+            Rest::Lent => false,
+            Rest::Timed => true,
             Rest::Found { since } => {
-                self.at_once.set(now.saturating_sub(since) < AT_ONCE_NS);
                 self.busy_poll.with(BusyPoll::found);
+                !is_at_once(since)
             }
             Rest::Missed => {
-                self.at_once.set(false);
                 self.busy_poll.with(BusyPoll::missed);
+                true
             }
+            // What is over at once says nothing for a busy poll.
+            Rest::Slept { since } if is_at_once(since) => false,
             Rest::Slept { since } => {
-                let ns = now.saturating_sub(since);
-                self.at_once.set(ns < AT_ONCE_NS);
-                if !self.at_once.get() {
-                    self.busy_poll.with(|busy_poll| busy_poll.slept(ns));
-                }
+                self.busy_poll
+                    .with(|busy_poll| busy_poll.slept(now - since));
+                true
             }
+        };
+        self.at_once.set(!has_slept);
+        if has_slept {
+            self.note_sleep(now);
         }
     }
 
@@ -223,7 +229,7 @@ impl Engine {
         let Some(kernel) = kernel.as_ref() else {
             return Ok(Rest::None);
         };
-        if (wait == Wait::No || self.at_once.get()) && self.keeps_interpreter(py) {
+        if self.keeps_interpreter(py, wait) {
             let found = kernel.poller.wait(events, Some(0))?;
             if wait == Wait::No || found == Asked::Events {
                 return Ok(Rest::None);
@@ -234,7 +240,7 @@ impl Engine {
             .busy_poll
             .with(|busy_poll| (busy_poll.limit_ns(), busy_poll.budget_ns()));
         let inbox = &self.inbox;
-        let waited = self.let_others_in(py, |since| match wait {
+        let waited = self.let_others_in(py, wait, |since| match wait {
             Wait::No => kernel.poller.wait(events, Some(0)).map(|_| Rest::None),
             // A timer comes when it comes.
             Wait::For(ns) if ns <= limit => {
