@@ -10,7 +10,7 @@ use crate::ffi::runtime;
 pub(super) struct Meanwhile<R> {
     /// What the function has returned.
     pub done: R,
-    /// Somebody was left the interpreter: how long that took says nothing of the kernel.
+    /// The loop has stayed out longer than `f`: how long that took says nothing of the kernel.
     pub lent: bool,
 }
 
@@ -31,8 +31,8 @@ impl Engine {
         self.hand_over.set(hand_over);
     }
 
-    /// Runs `f`, which is told the time and asks the kernel as `wait` says, while others may have the interpreter. A thread that waits for it has it afterwards, if that is
-    /// its turn (`core::hand_over`).
+    /// Runs `f`, which is told the time and asks the kernel as `wait` says, while others may have the interpreter. A thread that waits
+    /// for it has it afterwards, if that is its turn (`core::hand_over`).
     pub(super) fn let_others_in<R: Send>(
         &self,
         py: Python<'_>,
@@ -46,7 +46,8 @@ impl Engine {
             let took = (released - before).saturating_sub(clock::cost_ns());
             let done = f(released);
             let stay = hand_over.released(took, released, wait == Wait::No);
-            (done, stay.map(|ns| stay_out(released, ns)), hand_over)
+            let asked = stay.and_then(|ns| stay_out(released, ns));
+            (done, asked, hand_over)
         });
         if let Some(asked) = asked {
             hand_over.taken_back(asked, clock::now_ns());
@@ -59,13 +60,12 @@ impl Engine {
     }
 }
 
-/// Until `ns` after `since`, when somebody was woken. He may need this processor.
-fn stay_out(since: u64, ns: u64) -> u64 {
-    loop {
-        let now = clock::now_ns();
-        if now.saturating_sub(since) >= ns {
-            return now;
-        }
+/// Until `ns` after `since`, when somebody was woken; when that was, unless it was over before. He may need this processor.
+fn stay_out(since: u64, ns: u64) -> Option<u64> {
+    let mut over = None;
+    while clock::now_ns().saturating_sub(since) < ns {
         std::thread::yield_now();
+        over = Some(since + ns);
     }
+    over
 }
