@@ -60,12 +60,16 @@ impl Engine {
     }
 }
 
-/// Until `ns` after `since`, when somebody was woken; when that was, unless it was over before. He may need this processor.
+/// Waits until `ns` after `since`, when somebody was woken, and tells the time; none if that is over already. Who was woken may need
+/// this processor.
 fn stay_out(since: u64, ns: u64) -> Option<u64> {
-    let mut over = None;
-    while clock::now_ns().saturating_sub(since) < ns {
-        std::thread::yield_now();
-        over = Some(since + ns);
+    let mut now = clock::now_ns();
+    if now.saturating_sub(since) >= ns {
+        return None;
     }
-    over
+    while now.saturating_sub(since) < ns {
+        std::thread::yield_now();
+        now = clock::now_ns();
+    }
+    Some(now)
 }
