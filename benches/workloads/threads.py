@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from ..servers.protocols import Echo
 from .definition import core, nothing_callback
 
 BURST = 10_000
@@ -84,23 +85,13 @@ async def executor_beside_tasks(iterations):
     await asyncio.gather(*spinning)
 
 
-class _Ball(asyncio.Protocol):
-    """What comes goes back."""
-
-    def connection_made(self, transport):
-        self.transport = transport
-
-    def data_received(self, data):
-        self.transport.write(data)
-
-
 @core("executor.beside_echo", "call", concurrent=True)
 async def executor_beside_echo(iterations):
     """The same, while ten connections within the loop send a message to and fro: it always finds something in the kernel."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Ball, "127.0.0.1", 0)
+    server = await loop.create_server(Echo, "127.0.0.1", 0)
     address = server.sockets[0].getsockname()
-    clients = [(await loop.create_connection(_Ball, *address))[0] for _ in range(10)]
+    clients = [(await loop.create_connection(Echo, *address))[0] for _ in range(10)]
     for client in clients:
         client.write(b"x" * 100)
     await executor_round_trip(iterations)

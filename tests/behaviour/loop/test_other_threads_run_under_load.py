@@ -119,4 +119,4 @@ def test_jobs_of_a_pool_end_beside_a_thread_that_computes(loop):
         return done, await busy
 
     done, count = loop.run_until_complete(main())
-    assert len(done) == 5 and count > 0
+    assert done == [0, 1, 2, 3, 4] and count > 0

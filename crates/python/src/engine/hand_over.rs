@@ -17,9 +17,11 @@ pub(super) struct Meanwhile<R> {
 impl Engine {
     /// May the kernel be asked without letting go of the interpreter? That and taking it again cost as much as ten calls.
     pub(super) fn keeps_interpreter(&self, py: Python<'_>, wait: Wait) -> bool {
-        let polled = self.budget.with(|budget| budget.since_ns());
         match wait {
-            Wait::No => self.hand_over.get().may_keep(polled) || !runtime::has_other_threads(py),
+            Wait::No => {
+                let polled = self.budget.with(|budget| budget.since_ns());
+                self.hand_over.get().may_keep(polled) || !runtime::has_other_threads(py)
+            }
             Wait::For(_) | Wait::Forever => self.at_once.get() && !runtime::has_other_threads(py),
         }
     }

@@ -315,7 +315,7 @@ impl Engine {
     }
 }
 
-/// Sleeps, perhaps after a busy poll.
+/// Looks again and again for `budget` ns from `since` on, if that is not 0, then sleeps for what is left.
 fn rest(
     kernel: &Kernel,
     inbox: &Inbox,
@@ -324,21 +324,9 @@ fn rest(
     since: u64,
     budget: u64,
 ) -> io::Result<Rest> {
-    if budget > 0 {
-        return look_then_sleep(kernel, inbox, events, timeout, since, budget);
+    if budget == 0 {
+        return sleep(kernel, inbox, events, timeout).map(|()| Rest::Slept { since });
     }
-    sleep(kernel, inbox, events, timeout).map(|()| Rest::Slept { since })
-}
-
-/// Looks again and again for `budget` ns from `since` on, then sleeps for what is left.
-fn look_then_sleep(
-    kernel: &Kernel,
-    inbox: &Inbox,
-    events: &mut Events,
-    timeout: Option<u64>,
-    since: u64,
-    budget: u64,
-) -> io::Result<Rest> {
     loop {
         // The kernel first: mostly it has something at once, and each pause between two looks into the inbox takes some 50 ns.
         if kernel.poller.wait(events, Some(0))? == Asked::Events {

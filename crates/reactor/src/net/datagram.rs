@@ -47,7 +47,8 @@ pub fn send_to(fd: RawFd, buf: &[u8], to: &RawAddr) -> io::Result<usize> {
 pub const AT_ONCE: usize = 16;
 
 /// Sends several datagrams in one call, in order, those after the first `AT_ONCE` left out; `None` sends to the socket's peer.
-/// Returns how many of them have left; without any the kernel is not called. Where that is not all, a [`send_to`] or [`send`](super::send) of the next one tells why.
+/// Returns how many of them have left; without any the kernel is not called. Where that is not all, a [`send_to`] or
+/// [`send`](super::send) of the next one tells why.
 ///
 /// # Errors
 /// As [`send_to`], where it concerns the first one.
