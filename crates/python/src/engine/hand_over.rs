@@ -43,35 +43,34 @@ impl Engine {
     ) -> Meanwhile<R> {
         let mut hand_over = self.hand_over.get();
         let before = clock::now_ns();
-        let (done, asked, mut hand_over) = py.detach(move || {
+        let (done, asked, lent, mut hand_over) = py.detach(move || {
             let released = clock::now_ns();
             let took = (released - before).saturating_sub(clock::cost_ns());
+            let somebody = hand_over.released(took, released);
             let done = f(released);
-            let stay = hand_over.released(took, released, wait == Wait::No);
-            let asked = stay.and_then(|ns| stay_out(released, ns));
-            (done, asked, hand_over)
+            if !somebody {
+                return (done, None, false, hand_over);
+            }
+            let now = clock::now_ns();
+            let stay = hand_over.stay(released, now, wait == Wait::No);
+            let asked = stay.map_or(now, |ns| stay_out(released + ns));
+            (done, Some(asked), stay.is_some(), hand_over)
         });
         if let Some(asked) = asked {
             hand_over.taken_back(asked, clock::now_ns());
         }
         self.hand_over.set(hand_over);
-        Meanwhile {
-            done,
-            lent: asked.is_some(),
-        }
+        Meanwhile { done, lent }
     }
 }
 
-/// Waits until `ns` after `since`, when somebody was woken, and tells the time; none if that is over already. Who was woken may need
-/// this processor.
-fn stay_out(since: u64, ns: u64) -> Option<u64> {
-    let mut now = clock::now_ns();
-    if now.saturating_sub(since) >= ns {
-        return None;
-    }
-    while now.saturating_sub(since) < ns {
+/// Waits until `until`, when somebody was woken, and tells the time. Who was woken may need this processor.
+fn stay_out(until: u64) -> u64 {
+    loop {
         std::thread::yield_now();
-        now = clock::now_ns();
+        let now = clock::now_ns();
+        if now >= until {
+            return now;
+        }
     }
-    Some(now)
 }

@@ -54,8 +54,10 @@ enum Rest {
     Timed,
     /// Another thread has had the interpreter meanwhile.
     Lent,
-    /// A busy poll, begun then (ns of the clock), has spared it the sleep.
-    Found { since: u64 },
+    /// There was something at the first look of a busy poll.
+    AtOnce,
+    /// A busy poll has spared it the sleep.
+    Found,
     /// A busy poll was in vain.
     Missed,
     /// Without a busy poll, it has slept since then, if at all.
@@ -196,21 +198,20 @@ impl Engine {
 
     /// What a poll that has ended at `now` tells of the next ones.
     fn learn(&self, rest: Rest, now: u64) {
-        let is_at_once = |since| now.saturating_sub(since) <= AT_ONCE_NS;
         let has_slept = match rest {
             Rest::None => return,
             Rest::Lent => false,
             Rest::Timed => true,
-            Rest::Found { since } => {
+            Rest::AtOnce | Rest::Found => {
                 self.busy_poll.with(BusyPoll::found);
-                !is_at_once(since)
+                rest == Rest::Found
             }
             Rest::Missed => {
                 self.busy_poll.with(BusyPoll::missed);
                 true
             }
             // What is over at once says nothing for a busy poll.
-            Rest::Slept { since } if is_at_once(since) => false,
+            Rest::Slept { since } if now.saturating_sub(since) <= AT_ONCE_NS => false,
             Rest::Slept { since } => {
                 self.busy_poll
                     .with(|busy_poll| busy_poll.slept(now - since));
@@ -327,14 +328,16 @@ fn rest(
     if budget == 0 {
         return sleep(kernel, inbox, events, timeout).map(|()| Rest::Slept { since });
     }
+    let mut found = Rest::AtOnce;
     loop {
         // The kernel first: mostly it has something at once, and each pause between two looks into the inbox takes some 50 ns.
         if kernel.poller.wait(events, Some(0))? == Asked::Events {
-            return Ok(Rest::Found { since });
+            return Ok(found);
         }
+        found = Rest::Found;
         for _ in 0..LOOKS_INTO_INBOX {
             if !inbox.is_empty() {
-                return Ok(mail_has_come(inbox, since));
+                return Ok(mail_has_come(inbox));
             }
             std::hint::spin_loop();
         }
@@ -347,7 +350,7 @@ fn rest(
 }
 
 /// Another thread has posted mail. On this processor it had to wait until it got its turn: there sleeping would have been better.
-fn mail_has_come(inbox: &Inbox, since: u64) -> Rest {
+fn mail_has_come(inbox: &Inbox) -> Rest {
     if !inbox.came_from_elsewhere() {
         return Rest::Missed;
     }
@@ -357,7 +360,7 @@ fn mail_has_come(inbox: &Inbox, since: u64) -> Rest {
             std::hint::spin_loop();
         }
     }
-    Rest::Found { since }
+    Rest::Found
 }
 
 /// Until something is there, or the time has passed.
