@@ -10,10 +10,7 @@ use crate::ffi::{Own, Raised, call, exception};
 /// An `OSError` (of the subclass Python picks for the number, e.g. `ConnectionResetError`) with the errno and its text.
 #[cold]
 pub fn os_error(py: Python<'_>, error: &io::Error) -> Raised {
-    match os_error_object(py, error) {
-        Ok(instance) => exception::restore(py, instance),
-        Err(raised) => raised,
-    }
+    exception::raise_made(py, os_error_object(py, error))
 }
 
 /// The same as an instance, not raised.

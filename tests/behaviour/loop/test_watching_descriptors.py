@@ -335,3 +335,13 @@ def test_closing_the_loop_forgets_its_watchers(loop, ends):
     del callback
     loop.close()
     assert gone() is None
+
+
+def test_an_error_knows_what_was_being_handled(loop):
+    with open(__file__) as file:
+        try:
+            raise KeyError("first")
+        except KeyError as first:
+            with pytest.raises(PermissionError) as caught:
+                loop.add_reader(file, print)
+            assert caught.value.__context__ is first

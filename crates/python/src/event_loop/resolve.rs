@@ -14,7 +14,7 @@ use pyo3::types::PyInt;
 use super::{Loop, address_list};
 use crate::engine::{Done, Engine, SinkRef};
 use crate::error;
-use crate::ffi::{Args, Own, Params, PyRes, Raised, call, runtime};
+use crate::ffi::{Args, Own, Params, PyRes, Raised, call, exception, runtime};
 use crate::future::Future;
 use crate::names;
 
@@ -328,8 +328,5 @@ fn gaierror(py: Python<'_>, error: &ResolveError) -> Raised {
         let code = Own::int(py, i64::from(error.code))?;
         call::call(py, &class, &[code, Own::str(py, &error.message)])
     };
-    match make() {
-        Ok(instance) => crate::ffi::exception::restore(py, instance),
-        Err(raised) => raised,
-    }
+    exception::raise_made(py, make())
 }

@@ -1,5 +1,7 @@
 //! Exceptions as objects.
 
+use std::ffi::CString;
+
 use pyo3::exceptions::{PyStopIteration, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -28,6 +30,15 @@ pub fn raise(py: Python<'_>, exception: &Own) -> Raised {
         ffi::PyErr_SetObject(class, exception.as_ptr());
     }
     Raised::already_set(py)
+}
+
+/// The same with an instance that has been made for it, or the error that making it has brought.
+#[cold]
+pub fn raise_made(py: Python<'_>, made: PyRes) -> Raised {
+    match made {
+        Ok(exception) => raise(py, &exception),
+        Err(raised) => raised,
+    }
 }
 
 /// Is it an exception instance?
@@ -188,8 +199,7 @@ pub fn take_stop_iteration(py: Python<'_>, error: Raised) -> PyRes {
 /// `warnings.warn(text, ResourceWarning, source=source)`. Works while the interpreter shuts down; a filter may make
 /// it an error.
 pub fn resource_warning(py: Python<'_>, source: &Own, text: &str) -> PyRes<()> {
-    let text = text.replace('%', "%%").replace('\0', " ");
-    let text = std::ffi::CString::new(text).expect("NULs were replaced");
+    let text = without_nuls(&text.replace('%', "%%"));
     // SAFETY: a live object and a format without conversions.
     match unsafe { ffi::PyErr_ResourceWarning(source.as_ptr(), 1, text.as_ptr()) } {
         0 => Ok(()),
@@ -199,12 +209,16 @@ pub fn resource_warning(py: Python<'_>, source: &Own, text: &str) -> PyRes<()> {
 
 /// `warnings.warn(text, RuntimeWarning)`, likewise.
 pub fn runtime_warning(py: Python<'_>, text: &str) -> PyRes<()> {
-    let text = std::ffi::CString::new(text.replace('\0', " ")).expect("NULs were replaced");
+    let text = without_nuls(text);
     // SAFETY: attached, a class of the interpreter's and a text.
     match unsafe { ffi::PyErr_WarnEx(ffi::PyExc_RuntimeWarning, text.as_ptr(), 1) } {
         0 => Ok(()),
         _ => Err(Raised::already_set(py)),
     }
+}
+
+fn without_nuls(text: &str) -> CString {
+    CString::new(text.replace('\0', " ")).expect("NULs were replaced")
 }
 
 /// Writes a line to `sys.stderr`, also while the interpreter shuts down; nothing where that is gone.

@@ -20,10 +20,7 @@ pub fn invalid_state(py: Python<'_>, text: &str) -> Raised {
         let class = INVALID.import(py, "asyncio.exceptions", "InvalidStateError")?;
         call::call1(py, class, &Own::str(py, text))
     };
-    match make() {
-        Ok(instance) => exception::raise(py, &instance),
-        Err(raised) => raised,
-    }
+    exception::raise_made(py, make())
 }
 
 /// The outcome of a future as a waiting task needs it.

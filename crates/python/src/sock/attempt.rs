@@ -126,8 +126,10 @@ impl SockCall {
         let text = format!("Connect call failed {}", address.bound(py).repr()?);
         let class = Own::from(py.get_type::<PyOSError>().into_any());
         let arguments = [Own::int(py, i64::from(errno))?, Own::str(py, &text)];
-        let instance = call::call(py, &class, &arguments)?;
-        Err(exception::restore(py, instance))
+        Err(exception::raise_made(
+            py,
+            call::call(py, &class, &arguments),
+        ))
     }
 }
 

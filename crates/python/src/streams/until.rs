@@ -134,10 +134,7 @@ fn overrun_class(py: Python<'_>) -> PyRes<&'static Own> {
 }
 
 fn raised(py: Python<'_>, class: PyRes<&'static Own>, args: &[Own]) -> Raised {
-    match class.and_then(|class| call::call(py, class, args)) {
-        Ok(error) => exception::raise(py, &error),
-        Err(error) => error,
-    }
+    exception::raise_made(py, class.and_then(|class| call::call(py, class, args)))
 }
 
 /// `IncompleteReadError(partial, expected)`.

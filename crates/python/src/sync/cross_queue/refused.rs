@@ -31,8 +31,5 @@ pub(super) fn refusal(py: Python<'_>, side: Side, refused: Refused) -> Raised {
         (Refused::NotNow, Side::Getters) => EMPTY.import(py, "asyncio", "QueueEmpty"),
         (Refused::NotNow, _) => FULL.import(py, "asyncio", "QueueFull"),
     };
-    match class.and_then(|class| call::call0(py, class)) {
-        Ok(error) => exception::raise(py, &error),
-        Err(error) => error,
-    }
+    exception::raise_made(py, class.and_then(|class| call::call0(py, class)))
 }

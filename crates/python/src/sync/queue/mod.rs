@@ -168,10 +168,7 @@ impl Stateful for Queue {
 #[cold]
 fn raise(py: Python<'_>, cell: &'static Immortal, name: &str) -> Raised {
     let class = cell.import(py, "asyncio.queues", name);
-    match class.and_then(|class| call::call0(py, class)) {
-        Ok(error) => exception::raise(py, &error),
-        Err(raised) => raised,
-    }
+    exception::raise_made(py, class.and_then(|class| call::call0(py, class)))
 }
 
 #[cold]
