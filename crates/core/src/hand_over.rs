@@ -26,6 +26,9 @@ const GONE_NS: u64 = 500_000;
 /// If somebody has waited at every release for so long, and was never seen to have the lock.
 const STARVED_NS: u64 = 1_000_000;
 
+/// After the loop has waited for the lock it runs for as long, but no longer than this: the process may have been stopped meanwhile.
+const LONGEST_TURN_NS: u64 = 50_000_000;
+
 /// Letting go takes 100 ns, or, if somebody has to be woken, a system call of 1 to 5 µs. Nothing else tells.
 const WAKE_NS: u64 = 600;
 /// So long it takes to get a lock that nobody has, at most.
@@ -111,7 +114,8 @@ impl HandOver {
     /// After somebody was woken the lock was asked for at `asked_ns`, and was there at `now_ns`.
     pub fn taken_back(&mut self, asked_ns: u64, now_ns: u64) {
         let waited = now_ns.saturating_sub(asked_ns);
-        self.not_before_ns = self.not_before_ns.max(now_ns + waited);
+        let own_turn = now_ns + waited.min(LONGEST_TURN_NS);
+        self.not_before_ns = self.not_before_ns.max(own_turn);
         self.keep_until_ns = now_ns;
         if waited > FREE_NS {
             self.starving_since_ns = None;
@@ -131,8 +135,8 @@ impl Default for HandOver {
 #[cfg(test)]
 mod tests {
     use super::{
-        AFTER_SLEEP_NS, FREE_NS, GONE_NS, HandOver, IN_VAIN_NS, LONG_STAY_NS, PATIENCE_NS,
-        STARVED_NS, STAY_NS, UNDER_LOAD_NS, WAKE_NS,
+        AFTER_SLEEP_NS, FREE_NS, GONE_NS, HandOver, IN_VAIN_NS, LONG_STAY_NS, LONGEST_TURN_NS,
+        PATIENCE_NS, STARVED_NS, STAY_NS, UNDER_LOAD_NS, WAKE_NS,
     };
 
     /// From one release to the next.
@@ -212,6 +216,16 @@ mod tests {
             stay(&mut hand_over, WAKE_NS, NOW + 200, true),
             Some(STAY_NS)
         );
+    }
+
+    #[test]
+    fn a_process_that_was_stopped_hands_over_again() {
+        let mut hand_over = HandOver::new();
+        let continued = NOW + 3600 * NOW;
+        hand_over.taken_back(NOW, continued);
+        let turn = continued + LONGEST_TURN_NS;
+        assert_eq!(stay(&mut hand_over, WAKE_NS, turn - 1, true), None);
+        assert_eq!(stay(&mut hand_over, WAKE_NS, turn, true), Some(STAY_NS));
     }
 
     #[test]
