@@ -337,11 +337,17 @@ def test_closing_the_loop_forgets_its_watchers(loop, ends):
     assert gone() is None
 
 
+def contexts(error):
+    while error := error.__context__:
+        yield error
+
+
 def test_an_error_knows_what_was_being_handled(loop):
     with open(__file__) as file:
         try:
-            raise KeyError("first")
-        except KeyError as first:
+            raise LookupError("first")
+        except LookupError as first:
             with pytest.raises(PermissionError) as caught:
                 loop.add_reader(file, print)
-            assert caught.value.__context__ is first
+            # asyncio's selector has looked for the descriptor in between.
+            assert first in contexts(caught.value)
