@@ -23,9 +23,8 @@ const STAY_NS: u64 = 20_000;
 const LONG_STAY_NS: u64 = 100_000;
 /// Who has not been seen waiting for so long has had the lock. Longer than from one release to the next.
 const GONE_NS: u64 = 500_000;
-/// If somebody has waited at every release for so long, and was never seen to have the lock.
+/// If somebody waits for so long and cannot have had the lock, as far as we know.
 const STARVED_NS: u64 = 1_000_000;
-
 /// After the loop has waited for the lock it runs for as long, but no longer than this: the process may have been stopped meanwhile.
 const LONGEST_TURN_NS: u64 = 50_000_000;
 

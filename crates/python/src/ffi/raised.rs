@@ -40,10 +40,8 @@ impl Raised {
     /// Raises `E()`.
     #[cold]
     pub fn new_empty<E: PyTypeInfo>(py: Python<'_>) -> Self {
-        match E::type_object(py).call0() {
-            Ok(error) => super::exception::raise(py, &Own::from(error)),
-            Err(error) => error.into(),
-        }
+        let made = E::type_object(py).call0();
+        super::exception::raise_made(py, made.map(Own::from).map_err(Self::from))
     }
 
     /// Takes the exception instance out of the indicator (with its traceback attached).
