@@ -83,13 +83,14 @@ def test_every_callback_of_a_protocol_may_run_the_loop(nestable, ours, contexts)
     nestable.run_until_complete(main())
 
 
-def test_datagrams_that_come_while_one_is_received(nestable, ours):
+@pytest.mark.parametrize("which", [0, 1, 5, 25])
+def test_datagrams_that_come_while_one_is_received(nestable, ours, which):
     order = []
 
     class Receiving(asyncio.DatagramProtocol):
         def datagram_received(self, data, address):
             order.append(data)
-            if data == b"0":
+            if data == b"%d" % which:
                 nestable.run_until_complete(done)
 
     done = nestable.create_future()

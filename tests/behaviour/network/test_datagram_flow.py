@@ -147,21 +147,45 @@ def test_a_pause_holds_datagrams_back(run, udp):
     run(main())
 
 
+@pytest.mark.parametrize("number", [0, 5])
 @pytest.mark.parametrize("method", ["close", "abort", "pause_reading"])
-def test_nothing_more_is_received_after(run, method, udp):
+def test_nothing_more_is_received_after(run, method, number, udp):
     async def main():
         class Enough(udp.Recorder):
             def datagram_received(self, data, addr):
                 super().datagram_received(data, addr)
-                getattr(self.transport, method)()
+                if data == b"%d" % number:
+                    getattr(self.transport, method)()
 
         server = await udp.endpoint(Enough)
         client = await udp.endpoint(remote_addr=udp.name(server))
-        for number in range(10):
-            client.transport.sendto(b"%d" % number)
-        await server.has("datagram")
+        for one in range(10):
+            client.transport.sendto(b"%d" % one)
+        await server.has("datagram", number + 1)
         await asyncio.sleep(0.002)
-        assert server.received_data == [b"0"]
+        assert server.received_data == [b"%d" % one for one in range(number + 1)]
         await udp.close(client, server)
+
+    run(main())
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_pause_in_the_midst_loses_nothing(run, at_once, udp):
+    class Pausing(udp.Recorder):
+        def datagram_received(self, data, addr):
+            super().datagram_received(data, addr)
+            if int(data) % 3 == 2:
+                self.transport.pause_reading()
+                resume = self.transport.resume_reading
+                resume() if at_once else asyncio.get_running_loop().call_later(0.001, resume)
+
+    async def main():
+        server = await udp.endpoint(Pausing)
+        client = await udp.endpoint(remote_addr=udp.name(server))
+        for number in range(40):
+            client.transport.sendto(b"%d" % number)
+        await server.has("datagram", 40)
+        assert server.received_data == [b"%d" % number for number in range(40)]
+        await udp.close(server, client)
 
     run(main())

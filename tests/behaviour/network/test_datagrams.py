@@ -1,6 +1,7 @@
 """Datagrams: what is sent arrives whole, with an address; what goes wrong is told and ends nothing."""
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import socket
@@ -70,6 +71,45 @@ def test_many_peers_at_once(run, udp):
             expected = [(b"%d %d" % (number, turn), udp.name(server)) for turn in range(5)]
             assert client.datagrams == expected
         await udp.close(server, *clients)
+
+    run(main())
+
+
+@pytest.mark.parametrize("count", [2, 200])
+def test_senders_in_turn_are_told_apart(run, udp, count):
+    async def main():
+        server = await udp.endpoint()
+        _, port = udp.name(server)
+        with contextlib.ExitStack() as stack:
+            socks = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(count)]
+            for number, sock in enumerate(socks):
+                sock.bind((f"127.0.{number % 5}.1", 0))
+            for turn in range(1, 4):
+                for sock in socks:
+                    sock.sendto(b"%d" % turn, ("127.0.0.1", port))
+                await server.has("datagram", turn * count)
+                names = [(b"%d" % turn, sock.getsockname()) for sock in socks]
+                assert server.datagrams[-count:] == names
+        await udp.close(server)
+
+    run(main())
+
+
+def test_datagrams_of_all_sizes_come_whole(run, udp):
+    sizes = [0, 1, 65_507, 1_000, 16_385, 0, 40_000, 7]
+
+    async def main():
+        server = await udp.endpoint()
+        _, port = udp.name(server)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.1", port))
+            for turn in range(3):
+                sent = [bytes([65 + turn]) * size for size in sizes]
+                for datagram in sent:
+                    sock.send(datagram)
+                await server.has("datagram", (turn + 1) * len(sizes))
+                assert server.received_data[-len(sizes) :] == sent
+        await udp.close(server)
 
     run(main())
 
@@ -380,6 +420,21 @@ def test_an_interrupt_leaves_the_other_answers_for_the_next_run(loop, udp):
     loop.run_until_complete(udp.close(server, client))
 
 
+def test_an_interrupt_leaves_the_other_datagrams_for_the_next_run(loop, udp):
+    class Interrupted(udp.Recorder):
+        def datagram_received(self, data, addr):
+            super().datagram_received(data, addr)
+            if int(data) % 5 == 4:
+                raise KeyboardInterrupt
+
+    server, client = loop.run_until_complete(asked(udp, Interrupted, 20))
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(server.has("datagram", 21))
+    assert server.received_data == [b"%d" % number for number in range(20)]
+    loop.run_until_complete(udp.close(server, client))
+
+
 @pytest.mark.parametrize("how", ["close", "abort", "stays"])
 def test_what_was_answered_before_the_end_is_sent(run, udp, how):
     class Ending(udp.Recorder):
@@ -410,8 +465,8 @@ def test_a_stopped_loop_leaves_the_rest_for_the_next_run(loop, udp):
             super().datagram_received(data, addr)
             loop.stop()
 
-    server, client = loop.run_until_complete(asked(udp, Stopping, 3))
-    for count in range(1, 4):
+    server, client = loop.run_until_complete(asked(udp, Stopping, 12))
+    for count in range(1, 13):
         if len(server.received_data) < count:
             loop.run_forever()
         assert len(server.received_data) == count

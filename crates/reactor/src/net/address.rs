@@ -268,6 +268,19 @@ impl RawAddr {
         self.len
     }
 
+    /// A number below `count`, a power of two, for a place in a table: the same for the same address.
+    #[inline]
+    #[must_use]
+    pub fn place_among(&self, count: usize) -> usize {
+        debug_assert!(count.is_power_of_two());
+        let words = self.used().chunks_exact(4);
+        let mixed = words.fold(0_u32, |mixed, word| {
+            let word = u32::from_ne_bytes([word[0], word[1], word[2], word[3]]);
+            (mixed ^ word).wrapping_mul(0x9e37_79b1).rotate_right(15)
+        });
+        mixed as usize & (count - 1)
+    }
+
     /// Is there none? The sender of a datagram from an unbound unix socket has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Addresses of internet sockets, between Python's tuples and the kernel's form.
 
+use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
 
@@ -8,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyString};
 
 use crate::convert;
-use crate::ffi::{GuardedCell, Own, PyRes, Slot, Visit};
+use crate::ffi::{GuardedCell, Own, PyRes, Visit};
 
 /// Which addresses a socket has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,46 +68,112 @@ impl Family {
     }
 }
 
-/// One address in both forms: an endpoint speaks with the same peer again and again, and for that one nothing is converted.
+/// One address in both forms. The object is a tuple of text and numbers, so it stays what it is.
 #[derive(Debug)]
-pub(super) struct Known {
-    object: Slot,
-    raw: GuardedCell<RawAddr>,
+struct Both {
+    object: Own,
+    raw: RawAddr,
 }
 
-impl Known {
-    pub(super) fn nothing() -> Self {
+/// Where datagrams came from: an endpoint hears from the same peers again and again, and for those nothing is converted.
+#[derive(Debug)]
+pub(super) struct Peers {
+    /// None, one, or `MOST` places once there are several; each peer has its own, which it may share.
+    known: GuardedCell<Vec<Option<Both>>>,
+    /// Where the one that was asked for last stands.
+    last: Cell<usize>,
+}
+
+impl Peers {
+    /// A power of two.
+    const MOST: usize = 64;
+
+    pub(super) fn none() -> Self {
         Self {
-            object: Slot::empty(),
-            raw: GuardedCell::new(RawAddr::empty()),
+            known: GuardedCell::new(Vec::new()),
+            last: Cell::new(0),
         }
     }
 
     pub(super) fn traverse(&self, visit: &mut Visit) {
-        visit.slot(&self.object);
+        let _ = self.known.look(|known| {
+            let known = known.iter().flatten();
+            known.for_each(|both| visit.own(&both.object));
+        });
     }
 
     /// Python's form of an address.
     #[inline]
     pub(super) fn object_of(&self, py: Python<'_>, raw: &RawAddr) -> PyRes {
-        if self.raw.with(|known| known == raw) {
-            if let Some(known) = self.object.get() {
-                return Ok(known);
+        let known = self.known.with(|known| {
+            if known.is_empty() {
+                return None;
             }
+            let place = raw.place_among(known.len());
+            self.last.set(place);
+            let both = known[place].as_ref().filter(|both| both.raw == *raw)?;
+            Some(both.object.clone())
+        });
+        match known {
+            Some(known) => Ok(known),
+            None => self.learn(py, raw),
         }
+    }
+
+    /// In the place of another one, or of all where there were too few places.
+    #[cold]
+    fn learn(&self, py: Python<'_>, raw: &RawAddr) -> PyRes {
         let object = convert::address_object(py, &raw.decode())?;
-        self.raw.with(|known| *known = *raw);
-        self.object.set(Some(object.clone()));
+        let both = Both {
+            object: object.clone(),
+            raw: *raw,
+        };
+        let forgotten = self.known.with(|known| {
+            let mut all = Vec::new();
+            if known.len() < Self::MOST {
+                let places = if known.is_empty() { 1 } else { Self::MOST };
+                std::mem::swap(known, &mut all);
+                known.resize_with(places, || None);
+            }
+            let place = raw.place_among(known.len());
+            self.last.set(place);
+            (all, known[place].replace(both))
+        });
+        drop(forgotten);
         Ok(object)
     }
 
-    /// The kernel's form of the very object that was converted last. The object is a tuple of text and numbers, so it has not changed.
+    /// The kernel's form of the very object that `object_of` has given last.
     #[inline]
     pub(super) fn raw_of(&self, object: &Own) -> Option<RawAddr> {
-        let same = self
-            .object
-            .peek(|known| known.is_some_and(|known| known.is(object)));
-        same.then(|| self.raw.with(|raw| *raw))
+        self.known.with(|known| {
+            let both = known.get(self.last.get())?.as_ref()?;
+            both.object.is(object).then_some(both.raw)
+        })
+    }
+}
+
+/// Where a datagram went that was no answer: one to the same address again is not converted again.
+#[derive(Debug)]
+pub(super) struct Known(GuardedCell<Option<Both>>);
+
+impl Known {
+    pub(super) fn nothing() -> Self {
+        Self(GuardedCell::new(None))
+    }
+
+    pub(super) fn traverse(&self, visit: &mut Visit) {
+        let known = |known: &Option<Both>| known.iter().for_each(|both| visit.own(&both.object));
+        let _ = self.0.look(known);
+    }
+
+    /// The kernel's form of the very object that was converted last.
+    #[inline]
+    pub(super) fn raw_of(&self, object: &Own) -> Option<RawAddr> {
+        self.0.with(|known| {
+            let both = known.as_ref()?;
+            both.object.is(object).then_some(both.raw)
+        })
     }
 
     /// The same after converting it, if it can be converted without a look-up.
@@ -117,8 +184,9 @@ impl Known {
         object: &Own,
     ) -> Option<RawAddr> {
         let raw = family.parse(py, object)?;
-        self.raw.with(|known| *known = raw);
-        self.object.set(Some(object.clone()));
+        let object = object.clone();
+        let before = self.0.with(|known| known.replace(Both { object, raw }));
+        drop(before);
         Some(raw)
     }
 }

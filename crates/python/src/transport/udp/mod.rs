@@ -28,7 +28,7 @@ use ferrio_reactor::{Interest, Key};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
-use self::address::{Family, Known};
+use self::address::{Family, Known, Peers};
 use self::send::Datagram;
 use super::protocol::Protocol;
 use super::report;
@@ -89,7 +89,7 @@ pub struct DatagramTransport {
     delay: Cell<WriteDelay>,
     /// Datagrams dropped because the connection is lost.
     dropped: Cell<u32>,
-    received_from: Known,
+    received_from: Peers,
     sent_to: Known,
     /// Why the connection was lost.
     error: Slot,
@@ -186,7 +186,7 @@ pub fn start(
             handing_out: Cell::new(false),
             delay: Cell::new(WriteDelay::new()),
             dropped: Cell::new(0),
-            received_from: Known::nothing(),
+            received_from: Peers::none(),
             sent_to: Known::nothing(),
             error: Slot::empty(),
         },
