@@ -314,10 +314,15 @@ class Closing:
         """
         if self.is_running() and self._refuse_to_close():
             return
-        closed = self.is_closed()
-        self._close()
-        if closed:
+        if self.is_closed():
             return
+        try:
+            self._close()
+        finally:
+            if self.is_closed():
+                self._let_executor_go()
+
+    def _let_executor_go(self):
         self._executor_shutdown_called = True
         executor = self._default_executor
         if executor is not None:

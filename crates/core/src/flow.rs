@@ -61,7 +61,7 @@ impl Watermarks {
     /// Unless high ≥ low ≥ 0.
     pub fn set(&mut self, high: Option<i64>, low: Option<i64>) -> Result<(), BadLimits> {
         let high = high.unwrap_or_else(|| low.map_or(HIGH as i64, |low| low.saturating_mul(4)));
-        let low = low.unwrap_or(high / 4);
+        let low = low.unwrap_or(high.div_euclid(4));
         if !(high >= low && low >= 0) {
             return Err(BadLimits { high, low });
         }

@@ -188,6 +188,17 @@ def test_coroutines_are_refused(loop):
         loop.add_signal_handler(signal.SIGUSR1, coroutine)
 
 
+def test_a_loop_with_handlers_that_another_thread_closes_is_closed(loop_factory):
+    """Only the main thread may take them back: that is said, and all else is done."""
+    loop = loop_factory()
+    before = signal.getsignal(signal.SIGUSR1)
+    loop.add_signal_handler(signal.SIGUSR1, print)
+    with ThreadPoolExecutor() as pool, pytest.raises(ValueError, match="main thread"):
+        pool.submit(loop.close).result()
+    assert loop.is_closed()
+    signal.signal(signal.SIGUSR1, before)
+
+
 def test_not_in_another_thread(loop):
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises((RuntimeError, ValueError)):

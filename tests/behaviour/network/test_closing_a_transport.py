@@ -151,6 +151,68 @@ def test_write_eof_waits_for_the_buffer(run, pair, recorder):
     run(main())
 
 
+@pytest.mark.parametrize("size", [50_000, 2_000_000, 20_000_000])
+def test_what_a_peer_says_before_it_closes_is_heard_by_who_still_writes(run, recorder, size):
+    """A server that refuses a large body and closes: its answer has arrived when the body cannot go on."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                sock = socket.create_connection(server.getsockname())
+                peer, _ = server.accept()
+            transport, protocol = await loop.create_connection(recorder, sock=sock)
+            peer.send(b"413 too large")
+            peer.close()
+            transport.write(b"x" * size)
+            await protocol.has("lost")
+            assert protocol.data == b"413 too large"
+
+    run(main())
+
+
+def test_an_end_of_output_that_fails_later_is_reported(run, reported, recorder):
+    async def main():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(reported)
+        left, right = socket.socketpair()
+        right.setblocking(False)
+
+        class Closing(recorder):
+            def resume_writing(self):
+                left.close()
+
+        transport, protocol = await loop.create_unix_connection(Closing, sock=left)
+        transport.write(b"x" * 3_000_000)
+        transport.write_eof()
+        count = 0
+        while count < 3_000_000:
+            try:
+                count += len(right.recv(1_000_000))
+            except BlockingIOError:
+                await asyncio.sleep(0)
+        while not reported:
+            await asyncio.sleep(0)
+        transport.abort()
+        await protocol.has("lost")
+        right.close()
+
+    run(main())
+    assert all(isinstance(context["exception"], OSError) for context in reported)
+
+
+def test_writing_nothing_after_close_is_nothing(run, pair, log):
+    async def main():
+        async with pair() as (left, _):
+            left.transport.abort()
+            for _ in range(20):
+                left.transport.write(b"")
+            await left.has("lost")
+
+    run(main())
+    assert "raised exception" not in log.text
+
+
 def test_write_after_write_eof_is_an_error(run, pair):
     async def main():
         async with pair() as (left, _):

@@ -2,6 +2,7 @@
 pause_reading/resume_reading."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -94,7 +95,27 @@ def test_write_buffer_limits(run, pair, arguments, limits):
     run(main())
 
 
-@pytest.mark.parametrize("arguments", [{"high": -1}, {"low": -1}, {"low": 10, "high": 5}])
+@pytest.mark.parametrize("high", [1e6, 1_000_000.5, math.inf, 2**64, float(2**64)])
+def test_limits_that_are_no_small_integers(run, pair, high):
+    async def main():
+        async with pair() as (left, right):
+            left.transport.set_write_buffer_limits(high=high, low=1.5)
+            low, known = left.transport.get_write_buffer_limits()
+            assert (int(low), known > 999_999) == (1, True)
+            right.transport.pause_reading()
+            left.transport.write(b"x" * 20_000_000)
+            await asyncio.sleep(0)
+            assert left.names.count("pause") == (high < 2_000_000)
+            right.transport.resume_reading()
+            await right.received(20_000_000)
+            assert left.names.count("resume") == (high < 2_000_000)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"high": -1}, {"low": -1}, {"low": 10, "high": 5}, {"high": -(2**70)}, {"high": -1.5}]
+)
 def test_impossible_limits(run, pair, arguments):
     async def main():
         async with pair() as (left, _):

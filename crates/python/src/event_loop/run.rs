@@ -304,7 +304,9 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     if this.is_closed() {
         return Ok(());
     }
-    signals::remove_all(py, this)?;
+    // The handlers of a loop that is closed in another thread than the main one cannot be removed: that is said when all else is done.
+    let failed = signals::remove_all(py, this).err();
+    let failed = failed.map(|error| error.take(py));
     signals::forget_wakeup_fd(py, this);
     let calls = this.operations();
     this.shut();
@@ -312,5 +314,8 @@ pub(super) fn close(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     recycle::close(py);
     snapshot::close(py);
     spare_bytes::close(py);
-    Ok(())
+    match failed {
+        Some(exception) => Err(exception::restore(py, exception)),
+        None => Ok(()),
+    }
 }

@@ -12,8 +12,9 @@ use ferrio_core::pace::Pace;
 use ferrio_core::write_delay::WriteDelay;
 use ferrio_core::write_queue::WriteQueue;
 use ferrio_reactor::{clock, net};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyFloat;
 
 use crate::engine::{Engine, SinkRef};
 use crate::ffi::buffer::Payload;
@@ -193,7 +194,8 @@ impl Outgoing {
         }
     }
 
-    /// The same, after a send of the first piece with this result.
+    /// The same, after a send of the first piece with this result. Who has taken a part takes no more for now: to ask again could
+    /// find that the peer is gone before what it has said last is read.
     #[cold]
     fn go_on_sending(
         &self,
@@ -204,18 +206,24 @@ impl Outgoing {
         let mut done = Done::new();
         let outcome = self.queue.with(|queue| {
             loop {
-                let result = match (before.take(), queue.single()) {
-                    (Some(result), _) => result,
-                    (None, Some(bytes)) => net::send(fd, bytes),
-                    (None, None) if queue.is_empty() => return Sent::All,
-                    (None, None) => {
+                let (result, offered) = match (before.take(), queue.single()) {
+                    (Some(result), Some(bytes)) => (result, bytes.len()),
+                    (_, Some(bytes)) => (net::send(fd, bytes), bytes.len()),
+                    (_, None) if queue.is_empty() => return Sent::All,
+                    (_, None) => {
                         let mut slices: Vec<IoSlice<'_>> = Vec::new();
                         queue.slices(&mut slices);
-                        net::send_vectored(fd, &slices)
+                        let offered = slices.iter().map(|slice| slice.len()).sum();
+                        (net::send_vectored(fd, &slices), offered)
                     }
                 };
                 match result {
-                    Ok(bytes) => queue.consume(bytes, &mut done),
+                    Ok(bytes) => {
+                        queue.consume(bytes, &mut done);
+                        if bytes < offered {
+                            return Sent::Blocked;
+                        }
+                    }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Blocked,
                     Err(error) => return Sent::Failed(error),
@@ -305,8 +313,22 @@ pub fn set_limits(
 
 fn limit(py: Python<'_>, value: Option<&Own>) -> PyRes<Option<i64>> {
     match value.filter(|value| !value.is_none()) {
-        Some(value) => Ok(Some(value.bound(py).extract::<i64>()?)),
+        Some(value) => whole(py, value).map(Some),
         None => Ok(None),
+    }
+}
+
+/// asyncio only compares: with a float, without an end for one. A number of bytes is over 1.5 when it is over 1.
+fn whole(py: Python<'_>, value: &Own) -> PyRes<i64> {
+    let value = value.bound(py);
+    if let Ok(float) = value.cast::<PyFloat>() {
+        return Ok(float.value().floor() as i64);
+    }
+    match value.extract::<i64>() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(py) => {
+            Ok(if value.lt(0)? { i64::MIN } else { i64::MAX })
+        }
+        number => Ok(number?),
     }
 }
 

@@ -135,11 +135,15 @@ impl PipeTransport {
         super::note_starting(&this.engine, this.as_any());
         let made = Self::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
         let to_be_started = super::finish_starting(&this.engine, this.as_any());
-        made?;
-        if to_be_started {
-            Self::started(py, this, watch)?;
+        match (made, to_be_started) {
+            (Ok(()), true) => Self::started(py, this, watch),
+            (Err(interrupt), true) => {
+                // The next run goes on.
+                Self::later(this, SinkCall::Started);
+                Err(interrupt)
+            }
+            (made, false) => made,
         }
-        Ok(())
     }
 
     fn started(py: Python<'_>, this: &Own<Self>, watch: impl FnOnce() -> PyRes<()>) -> PyRes<()> {

@@ -81,7 +81,12 @@ pub fn call(py: Python<'_>, this: &Own<ReadPipeTransport>, call: SinkCall) -> Py
         SinkCall::Started => PipeTransport::started(py, this.base(), || update_interest(py, this)),
         SinkCall::ConnectionLost => {
             if this.at_eof.replace(false) {
-                PipeTransport::tell(py, this.base(), &names::EOF_RECEIVED, &[])?;
+                let told = PipeTransport::tell(py, this.base(), &names::EOF_RECEIVED, &[]);
+                if let Err(interrupt) = told {
+                    // The next run goes on.
+                    PipeTransport::later(this.base(), SinkCall::ConnectionLost);
+                    return Err(interrupt);
+                }
             }
             PipeTransport::connection_lost(py, this.base())
         }

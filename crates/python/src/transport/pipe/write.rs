@@ -15,7 +15,7 @@ use crate::engine::{Engine, SinkCall, Source};
 use crate::error;
 use crate::ffi::{
     self, Args, Class, Immortal, Method, Own, Property, PyRes, Raised, TypeBuilder, TypeSlot,
-    Visit, WithDict,
+    Visit, WithDict, exception,
 };
 use crate::future::Future;
 use crate::names;
@@ -184,13 +184,18 @@ fn unblocked(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
         Sent::Failed(error) => failed(py, this, &error),
         Sent::All => {
             this.outgoing.set_blocked(false);
-            tell(py, this, this.outgoing.after_drain())?;
+            let told = tell(py, this, this.outgoing.after_drain());
+            // An interrupt in it must not leave us waiting to write nothing.
+            let interrupt = told.err().map(|error| error.take(py));
             update_interest(py, this)?;
             // `resume_writing` may have written more.
             if !this.outgoing.has_bytes() {
                 drained(this);
             }
-            Ok(())
+            match interrupt {
+                Some(exception) => Err(exception::restore(py, exception)),
+                None => Ok(()),
+            }
         }
     }
 }

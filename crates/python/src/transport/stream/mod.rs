@@ -341,11 +341,16 @@ fn begin(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
             .map(drop)
     });
     let to_be_started = super::finish_starting(&this.engine, this.as_any());
-    report_callback(py, this, made, &names::CONNECTION_MADE)?;
-    if to_be_started {
-        started(py, this)?;
+    let told = report_callback(py, this, made, &names::CONNECTION_MADE);
+    match (told, to_be_started) {
+        (Ok(()), true) => started(py, this),
+        (Err(interrupt), true) => {
+            // The next run goes on.
+            this.later(py, this, SinkCall::Started)?;
+            Err(interrupt)
+        }
+        (told, false) => told,
     }
-    Ok(())
 }
 
 fn started(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {

@@ -31,7 +31,7 @@ pub fn write(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<(
 fn write_anew(py: Python<'_>, this: &Own<StreamTransport>, data: &Own) -> PyRes<()> {
     let payload = payload(py, data)?;
     let length = payload.as_ref().len();
-    if may_write(py, this, "write")? && length > 0 {
+    if may_write(py, this, "write", length)? && length > 0 {
         this.outgoing.push(payload);
         written(py, this, length)?;
     }
@@ -45,18 +45,18 @@ pub(super) fn write_lines(py: Python<'_>, this: &Own<StreamTransport>, lines: &O
         payloads.push(payload(py, &Own::from(line?))?);
     }
     payloads.retain(|payload| !payload.as_ref().is_empty());
-    if !may_write(py, this, "writelines")? || payloads.is_empty() {
+    let length = payloads.iter().map(|payload| payload.as_ref().len()).sum();
+    if !may_write(py, this, "writelines", length)? || payloads.is_empty() {
         return Ok(());
     }
-    let length = payloads.iter().map(|payload| payload.as_ref().len()).sum();
     for payload in payloads {
         this.outgoing.push(payload);
     }
     written(py, this, length)
 }
 
-/// False where the connection is lost: the bytes are dropped, with a warning once it becomes a habit.
-fn may_write(py: Python<'_>, this: &StreamTransport, method: &str) -> PyRes<bool> {
+/// False where the connection is lost: the bytes, if there are any, are dropped, with a warning once it becomes a habit.
+fn may_write(py: Python<'_>, this: &StreamTransport, method: &str, length: usize) -> PyRes<bool> {
     let conn = this.conn.get();
     if conn.has_written_eof() {
         let text = format!("Cannot call {method}() after write_eof()");
@@ -69,8 +69,10 @@ fn may_write(py: Python<'_>, this: &StreamTransport, method: &str) -> PyRes<bool
     if !conn.is_lost() {
         return Ok(true);
     }
-    this.outgoing
-        .drop_write(py, "socket.send() raised exception.")?;
+    if length > 0 {
+        this.outgoing
+            .drop_write(py, "socket.send() raised exception.")?;
+    }
     Ok(false)
 }
 
@@ -173,7 +175,13 @@ fn send_failed(py: Python<'_>, this: &Own<StreamTransport>, error: &std::io::Err
 fn drained(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     match this.change(Conn::drained) {
         Action::Nothing => Ok(()),
-        Action::ShutdownWrite => shutdown(py, this),
+        Action::ShutdownWrite => match shutdown(py, this) {
+            Err(error) if !error.leaves_the_loop(py) => {
+                let exception = error.take(py);
+                loss::report(py, this, &exception, "Cannot end the output of a transport")
+            }
+            done => done,
+        },
         _ => loss::lose(py, this, None),
     }
 }

@@ -226,11 +226,15 @@ fn begin(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
     super::note_starting(&this.engine, this.as_any());
     let made = DatagramTransport::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
     let to_be_started = super::finish_starting(&this.engine, this.as_any());
-    made?;
-    if to_be_started {
-        started(py, this)?;
+    match (made, to_be_started) {
+        (Ok(()), true) => started(py, this),
+        (Err(interrupt), true) => {
+            // The next run goes on.
+            DatagramTransport::later(this, SinkCall::Started);
+            Err(interrupt)
+        }
+        (made, false) => made,
     }
-    Ok(())
 }
 
 fn started(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
