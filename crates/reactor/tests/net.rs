@@ -496,27 +496,6 @@ fn many_datagrams_leave_in_one_call_up_to_one_that_cannot() {
 }
 
 #[test]
-fn addresses_have_their_places() {
-    let raw = |port| {
-        let addr = [127, 0, 0, 1];
-        SockAddr::V4 { addr, port }.to_raw().expect("it fits")
-    };
-    for count in [1, 64] {
-        let mut taken = vec![0; count];
-        for port in 1..=640 {
-            assert_eq!(raw(port).place_among(count), raw(port).place_among(count));
-            taken[raw(port).place_among(count)] += 1;
-        }
-        let (least, most) = (taken.iter().min(), taken.iter().max());
-        assert!(
-            least > Some(&0) && most <= Some(&(640 / count * 4)),
-            "{taken:?}"
-        );
-    }
-    assert_eq!(RawAddr::empty().place_among(64), 0);
-}
-
-#[test]
 fn a_datagram_nobody_wants_is_an_error_of_the_next_call() {
     let ((near, _), (far, there)) = (datagram_socket(), datagram_socket());
     drop(far);

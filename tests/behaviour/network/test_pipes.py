@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import socket
 import tempfile
+import tty
 
 import pytest
 
@@ -100,6 +102,126 @@ def test_a_protocol_that_raises_is_reported_and_goes_on(run, recorder, pipe, rep
 
     run(main())
     assert [type(context["exception"]) for context in reported] == [ZeroDivisionError] * 2
+
+
+@pytest.fixture
+def terminal():
+    """A pseudo-terminal's two ends: a file object, and a descriptor that does not block."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(theirs, False)
+    with os.fdopen(ours, "r+b", buffering=0) as file:
+        yield file, theirs
+    os.close(theirs)
+
+
+async def take(fd, count):
+    while count > 0:
+        try:
+            count -= len(os.read(fd, min(count, 65536)))
+        except BlockingIOError:
+            await asyncio.sleep(0.001)
+
+
+def test_a_terminal_is_read_and_written_by_two_transports(run, recorder, terminal):
+    file, theirs = terminal
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        reading, reader = await loop.connect_read_pipe(recorder, file)
+        writing, writer = await loop.connect_write_pipe(recorder, file)
+        writing.write(b"x" * 300_000)
+        await asyncio.sleep(0.001)
+        assert writing.get_write_buffer_size() > 0
+        os.write(theirs, b"while it is blocked")
+        await reader.received(19)
+        reading.pause_reading()
+        await take(theirs, 150_000)
+        reading.resume_reading()
+        await take(theirs, 150_000)
+        writing.write(b"y" * 300_000)
+        await asyncio.sleep(0.001)
+        reading.pause_reading()
+        os.write(theirs, b"then")
+        reading.resume_reading()
+        await reader.received(23)
+        await take(theirs, 300_000)
+        writing.close()
+        await writer.has("lost")
+
+    run(main())
+
+
+def test_a_reader_and_a_writer_beside_the_transport_of_a_terminal(run, recorder, terminal):
+    file, theirs = terminal
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        fd = file.fileno()
+        reading, reader = await loop.connect_read_pipe(recorder, file)
+        writable = asyncio.Event()
+        loop.add_writer(fd, writable.set)
+        await writable.wait()
+        os.write(theirs, b"hello")
+        await reader.received(5)
+        assert loop.remove_writer(fd)
+        assert not loop.remove_writer(fd)
+        os.write(theirs, b" again")
+        await reader.received(11)
+        # One that takes its place, then is gone.
+        seen = asyncio.Event()
+        loop.add_reader(fd, lambda: seen.set() or os.read(fd, 10))
+        os.write(theirs, b"!")
+        await seen.wait()
+        assert loop.remove_reader(fd)
+        assert bytes(reader.data) == b"hello again"
+        reading.pause_reading()
+        reading.resume_reading()
+        os.write(theirs, b"?")
+        await reader.received(12)
+        reading.close()
+        await reader.has("lost")
+
+    run(main())
+
+
+def messages(kind):
+    """Two ends of something where every write is a message."""
+    if kind == "packets":
+        return [os.fdopen(fd, mode, 0) for fd, mode in zip(os.pipe2(os.O_DIRECT), ("rb", "wb"), strict=True)]
+    return socket.socketpair(socket.AF_UNIX, getattr(socket, kind))
+
+
+@pytest.mark.parametrize("kind", ["SOCK_SEQPACKET", "SOCK_DGRAM", "packets"])
+def test_messages_stay_apart(run, recorder, kind):
+    async def main():
+        loop = asyncio.get_running_loop()
+        one, other = messages(kind)
+        os.set_blocking(one.fileno(), False)
+        writing, writer = await loop.connect_write_pipe(recorder, other)
+        for data in (b"one", b"two", b"three"):
+            writing.write(data)
+        await asyncio.sleep(0)
+        assert [os.read(one.fileno(), 100) for _ in range(3)] == [b"one", b"two", b"three"]
+        writing.close()
+        await writer.has("lost")
+        one.close()
+
+    run(main())
+
+
+def test_a_large_message_is_read_whole(run, recorder):
+    async def main():
+        one, other = messages("SOCK_SEQPACKET")
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 400_000)
+        reading, reader = await asyncio.get_running_loop().connect_read_pipe(recorder, one)
+        other.send(b"x" * 200_000)
+        assert len(await reader.received(200_000)) == 200_000
+        reading.close()
+        await reader.has("lost")
+        other.close()
+
+    run(main())
 
 
 def test_a_file_is_no_pipe(run):

@@ -88,6 +88,8 @@ pub enum Watcher {
     },
     /// A `sock_*` call in flight.
     Operation(SinkRef),
+    /// A transport over a pipe or terminal. The other direction may be another's: one that writes to the same terminal.
+    Pipe(SinkRef),
 }
 
 impl Watcher {
@@ -97,7 +99,7 @@ impl Watcher {
                 traverse_handle(handle, visit);
                 visit.own(file);
             }
-            Self::Operation(operation) => visit.own(&operation.0),
+            Self::Operation(sink) | Self::Pipe(sink) => visit.own(&sink.0),
         }
     }
 }
@@ -113,13 +115,9 @@ pub enum Source {
     Stream(SinkRef),
     /// A listening socket of a server.
     Listener(SinkRef),
-    /// The reading end of a pipe.
-    ReadPipe(SinkRef),
-    /// The writing end of a pipe.
-    WritePipe(SinkRef),
     /// A datagram transport.
     Datagram(SinkRef),
-    /// `add_reader`, `add_writer` and `sock_*`.
+    /// `add_reader`, `add_writer`, `sock_*`, pipes.
     Watch {
         /// Called when the descriptor is readable.
         reader: Option<Watcher>,
@@ -155,11 +153,7 @@ impl Source {
     pub fn traverse(&self, visit: &mut Visit) {
         match self {
             Self::Waker | Self::Signals => {}
-            Self::Stream(sink)
-            | Self::Listener(sink)
-            | Self::ReadPipe(sink)
-            | Self::WritePipe(sink)
-            | Self::Datagram(sink) => visit.own(&sink.0),
+            Self::Stream(sink) | Self::Listener(sink) | Self::Datagram(sink) => visit.own(&sink.0),
             Self::Watch { reader, writer } => {
                 for watcher in [reader, writer].into_iter().flatten() {
                     watcher.traverse(visit);

@@ -108,10 +108,7 @@ impl Engine {
         let owner = self
             .sources
             .with(|sources| match sources.by_fd(fd)?.1.source {
-                Source::Stream(ref sink)
-                | Source::ReadPipe(ref sink)
-                | Source::WritePipe(ref sink)
-                | Source::Datagram(ref sink) => Some(sink.clone()),
+                Source::Stream(ref sink) | Source::Datagram(ref sink) => Some(sink.clone()),
                 _ => None,
             });
         match owner {
@@ -260,6 +257,30 @@ impl Engine {
         Ok(removed)
     }
 
+    /// Takes a pipe's transport off one direction, unless another watcher has come in its place.
+    pub fn unwatch_pipe(
+        &self,
+        py: Python<'_>,
+        fd: RawFd,
+        direction: Direction,
+        transport: &Own,
+    ) -> PyRes<()> {
+        let still_there = match self.source_behind(fd) {
+            Some(Source::Watch { reader, writer }) => {
+                let here = match direction {
+                    Direction::Read => reader,
+                    Direction::Write => writer,
+                };
+                matches!(here, Some(Watcher::Pipe(sink)) if sink.0.is(transport))
+            }
+            _ => false,
+        };
+        if still_there {
+            drop(self.unwatch(py, fd, direction)?);
+        }
+        Ok(())
+    }
+
     /// The `sock_*` call that waits for one direction of a descriptor.
     pub fn watched_by(&self, fd: RawFd, direction: Direction) -> Option<SinkRef> {
         match self.source_behind(fd)? {
@@ -287,7 +308,7 @@ impl Engine {
                         [reader, writer].into_iter().flatten().filter_map(
                             |watcher| match watcher {
                                 Watcher::Operation(sink) => Some(sink.clone()),
-                                Watcher::Handle { .. } => None,
+                                Watcher::Handle { .. } | Watcher::Pipe(_) => None,
                             },
                         ),
                     );

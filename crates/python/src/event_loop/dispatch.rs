@@ -49,11 +49,6 @@ fn to_other(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
         Source::Signals => signals::arrived(py, this),
         Source::Stream(sink) => to_stream(py, &sink, event),
         Source::Listener(sink) => listener::ready(py, open::<Listener>(&sink)),
-        Source::ReadPipe(sink) => read::ready(py, open::<ReadPipeTransport>(&sink)),
-        Source::WritePipe(sink) => {
-            let pipe = open::<WritePipeTransport>(&sink);
-            write::ready(py, pipe, event.readable(), event.writable())
-        }
         Source::Datagram(sink) => {
             let transport = open::<DatagramTransport>(&sink);
             udp::ready(py, transport, event.readable(), event.writable())
@@ -74,7 +69,7 @@ fn wake_watchers(
     reader: Option<Watcher>,
 ) -> PyRes<()> {
     if let (true, Some(reader)) = (event.readable(), reader) {
-        wake(py, &reader)?;
+        wake(py, &reader, Direction::Read)?;
         flush_in_time(py, this)?;
     }
     if event.writable() {
@@ -84,14 +79,18 @@ fn wake_watchers(
             ..
         }) = this.source_of(event)
         {
-            wake(py, &writer)?;
+            wake(py, &writer, Direction::Write)?;
         }
     }
     Ok(())
 }
 
-fn wake(py: Python<'_>, watcher: &Watcher) -> PyRes<()> {
+fn wake(py: Python<'_>, watcher: &Watcher, direction: Direction) -> PyRes<()> {
     match watcher {
+        Watcher::Pipe(sink) => match sink.0.exact::<WritePipeTransport>() {
+            Some(pipe) => write::ready(py, pipe, direction),
+            None => read::ready(py, open::<ReadPipeTransport>(sink)),
+        },
         Watcher::Operation(sink) => sock::operation_ready(py, open::<SockOperation>(sink)),
         Watcher::Handle { handle, .. } => match Handle::run_again(py, handle) {
             Err(error) if !error.leaves_the_loop(py) => {
@@ -175,7 +174,7 @@ pub(super) fn remove_watcher_of_transport(
             Ok(Some(true))
         }
         // A closing one has no more to fear.
-        Some(Source::Stream(sink) | Source::ReadPipe(sink) | Source::WritePipe(sink)) => {
+        Some(Source::Stream(sink)) => {
             let closing = call::method(py, &sink.0, &names::IS_CLOSING, &[])?;
             Ok(call::truth(py, &closing)?.then_some(false))
         }

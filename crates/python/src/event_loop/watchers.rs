@@ -79,7 +79,7 @@ fn cancel(watcher: Option<Watcher>) -> bool {
             handle.mark_cancelled();
             true
         }
-        Some(Watcher::Operation(_)) => true,
+        Some(Watcher::Operation(_) | Watcher::Pipe(_)) => true,
         None => false,
     }
 }

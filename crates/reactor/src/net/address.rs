@@ -359,7 +359,7 @@ impl fmt::Debug for RawAddr {
 
 #[cfg(test)]
 mod tests {
-    use super::{SockAddr, UNIX_NAME_ROOM, UnixAddr};
+    use super::{RawAddr, SockAddr, UNIX_NAME_ROOM, UnixAddr};
 
     fn unix(addr: UnixAddr) -> SockAddr {
         SockAddr::Unix(addr)
@@ -397,6 +397,26 @@ mod tests {
             let raw = address.to_raw().expect("it fits");
             assert_eq!(raw.decode(), address);
         }
+    }
+
+    #[test]
+    fn addresses_have_their_places() {
+        let raw = |port| {
+            let addr = [127, 0, 0, 1];
+            SockAddr::V4 { addr, port }.to_raw().expect("it fits")
+        };
+        for count in [1, 64] {
+            let mut taken = vec![0; count];
+            for port in 1..=640 {
+                taken[raw(port).place_among(count)] += 1;
+            }
+            let (least, most) = (taken.iter().min(), taken.iter().max());
+            assert!(
+                least > Some(&0) && most <= Some(&(640 / count * 4)),
+                "{taken:?}"
+            );
+        }
+        assert_eq!(RawAddr::empty().place_among(64), 0);
     }
 
     #[test]

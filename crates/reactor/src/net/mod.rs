@@ -24,6 +24,6 @@ pub use datagram::{AT_ONCE, recv_from, send_many, send_to};
 pub use file::sendfile;
 pub use io::{read, recv, recv_pieces, recv_uninit, send, send_vectored};
 pub use option::{
-    is_stream, set_nodelay, set_nonblocking, socket_family, socket_protocol, socket_type,
-    take_error,
+    is_byte_stream, is_stream, set_nodelay, set_nonblocking, socket_family, socket_protocol,
+    socket_type, take_error,
 };

@@ -1,7 +1,7 @@
 //! Socket options and flags.
 
 use std::io;
-use std::mem::size_of;
+use std::mem::{MaybeUninit, size_of};
 use std::os::fd::RawFd;
 
 use crate::sys::check;
@@ -68,6 +68,30 @@ pub fn socket_protocol(fd: RawFd) -> io::Result<i32> {
 /// EBADF, ENOTSOCK.
 pub fn is_stream(fd: RawFd) -> io::Result<bool> {
     Ok(socket_type(fd)? == libc::SOCK_STREAM)
+}
+
+/// Whether what is written in pieces is for the reader what is written at once: so for a pipe, a stream socket and a terminal,
+/// not for other sockets, a pipe in packet mode (O_DIRECT), a network device. False for what is no descriptor.
+#[must_use]
+pub fn is_byte_stream(fd: RawFd) -> bool {
+    let mut stat = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the kernel writes the structure, or says that it has not.
+    let kind = match check(unsafe { libc::fstat(fd, stat.as_mut_ptr()) }) {
+        // SAFETY: it has.
+        Ok(_) => unsafe { stat.assume_init() }.st_mode & libc::S_IFMT,
+        Err(_) => return false,
+    };
+    match kind {
+        libc::S_IFIFO => {
+            // SAFETY: asks for flags.
+            let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+            flags & libc::O_DIRECT == 0
+        }
+        libc::S_IFSOCK => is_stream(fd).unwrap_or(false),
+        // SAFETY: asks for the terminal's settings.
+        libc::S_IFCHR => unsafe { libc::isatty(fd) == 1 },
+        _ => false,
+    }
 }
 
 /// The error the socket has met since it was last asked (SO_ERROR): the outcome of a

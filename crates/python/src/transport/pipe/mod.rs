@@ -15,13 +15,13 @@ use std::ffi::CStr;
 use std::os::fd::RawFd;
 
 use ferrio_core::conn::{Action, Conn};
-use ferrio_reactor::{Interest, Key};
+use ferrio_reactor::{Interest, net};
 use pyo3::prelude::*;
 
 use super::protocol::Protocol;
 use super::report;
 use super::socket::Socket;
-use crate::engine::{Engine, Entry, SinkCall, SinkRef, Source};
+use crate::engine::{Direction, Engine, Entry, SinkCall, SinkRef, Watcher};
 use crate::ffi::{
     Args, Class, Method, Name, Own, Params, PyRes, Slot, TypeBuilder, TypeSlot, Visit, WithDict,
     call, context, exception,
@@ -37,7 +37,10 @@ pub struct PipeTransport {
     pipe: Slot,
     /// -1 once closed.
     fd: Cell<RawFd>,
-    key: Cell<Option<Key>>,
+    /// Is every write a message of its own, which comes back whole or not at all?
+    keeps_messages: bool,
+    /// Which directions the engine watches for us.
+    watched: Cell<Interest>,
     conn: Cell<Conn>,
     protocol: Protocol,
     /// All protocol callbacks run in the context the transport was made in.
@@ -107,11 +110,13 @@ impl PipeTransport {
     ) -> PyRes<Self> {
         let callbacks = Protocol::default();
         callbacks.set(py, protocol)?;
+        let fd = Socket::fd_of(py, pipe)?;
         Ok(Self {
             engine: Slot::new(Some(engine.clone())),
-            fd: Cell::new(Socket::fd_of(py, pipe)?),
+            fd: Cell::new(fd),
+            keeps_messages: !net::is_byte_stream(fd),
             pipe: Slot::new(Some(pipe.clone())),
-            key: Cell::new(None),
+            watched: Cell::new(Interest::NONE),
             conn: Cell::new(Conn::new()),
             protocol: callbacks,
             context: Slot::new(Some(context::copy_current(py)?)),
@@ -192,41 +197,35 @@ impl PipeTransport {
         }
     }
 
-    /// Tells the poller what to wait for now.
-    fn watch(
-        py: Python<'_>,
-        this: &Own<Self>,
-        interest: Interest,
-        source: fn(SinkRef) -> Source,
-    ) -> PyRes<()> {
-        let Some(engine) = this.engine.get() else {
+    /// Tells the engine what to wait for now. Who has waited for the same before, as somebody may on a terminal, waits no more:
+    /// asyncio's rule for readers and writers.
+    fn watch(py: Python<'_>, this: &Own<Self>, interest: Interest) -> PyRes<()> {
+        let Some(engine) = this.engine.get().filter(|_| this.fd.get() >= 0) else {
             return Ok(());
         };
-        match (this.key.get(), interest == Interest::NONE) {
-            (Some(_), true) => this.forget(),
-            (Some(key), false) => engine.set_interest(py, key, interest)?,
-            (None, false) if this.fd.get() >= 0 => {
-                let source = source(SinkRef(this.as_any().clone()));
-                let key = engine.register(py, this.fd.get(), source, interest)?;
-                this.key.set(Some(key));
+        let (fd, before) = (this.fd.get(), this.watched.get());
+        for (direction, before, now) in [
+            (Direction::Read, before.readable, interest.readable),
+            (Direction::Write, before.writable, interest.writable),
+        ] {
+            match (before, now) {
+                (false, true) => {
+                    let watcher = Watcher::Pipe(SinkRef(this.as_any().clone()));
+                    drop(engine.watch(py, fd, direction, watcher)?);
+                }
+                (true, false) => engine.unwatch_pipe(py, fd, direction, this.as_any())?,
+                _ => {}
             }
-            (None, _) => {}
         }
+        this.watched.set(interest);
         Ok(())
     }
 
-    /// The poller need not watch any more.
-    fn forget(&self) {
-        if let (Some(engine), Some(key)) = (self.engine.get(), self.key.take()) {
-            engine.deregister(key);
-        }
-    }
-
     /// Stops watching and schedules `connection_lost`.
-    fn lose(this: &Own<Self>, error: Option<Own>) {
-        this.forget();
+    fn lose(py: Python<'_>, this: &Own<Self>, error: Option<Own>) -> PyRes<()> {
         this.error.set(error);
         Self::later(this, SinkCall::ConnectionLost);
+        Self::watch(py, this, Interest::NONE)
     }
 
     /// `connection_lost`, then the descriptor.

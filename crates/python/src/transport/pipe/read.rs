@@ -9,7 +9,7 @@ use ferrio_reactor::{Interest, net};
 use pyo3::prelude::*;
 
 use super::PipeTransport;
-use crate::engine::{Engine, SinkCall, Source};
+use crate::engine::{Engine, SinkCall};
 use crate::error;
 use crate::ffi::{
     self, Class, Immortal, Method, Own, Property, PyRes, TypeBuilder, TypeSlot, Visit, WithDict,
@@ -99,8 +99,11 @@ fn update_interest(py: Python<'_>, this: &Own<ReadPipeTransport>) -> PyRes<()> {
     } else {
         Interest::NONE
     };
-    PipeTransport::watch(py, this.base(), interest, Source::ReadPipe)
+    PipeTransport::watch(py, this.base(), interest)
 }
+
+/// asyncio's `max_size`. What is more of a message is lost.
+const LARGEST: usize = 256 * 1024;
 
 /// Readiness comes here from `dispatch`: one read for each event.
 pub fn ready(py: Python<'_>, this: &Own<ReadPipeTransport>) -> PyRes<()> {
@@ -108,9 +111,16 @@ pub fn ready(py: Python<'_>, this: &Own<ReadPipeTransport>) -> PyRes<()> {
         return Ok(());
     };
     let mut room = engine.take_receive_buffer();
-    let received = net::read(this.fd.get(), &mut room);
+    let mut large = Vec::new();
+    let place = if this.keeps_messages {
+        large.resize(LARGEST, 0);
+        &mut large[..]
+    } else {
+        &mut room[..]
+    };
+    let received = net::read(this.fd.get(), place);
     let data = match &received {
-        Ok(length @ 1..) => Some(buffer::new_bytes(py, &room[..*length])),
+        Ok(length @ 1..) => Some(buffer::new_bytes(py, &place[..*length])),
         _ => None,
     };
     engine.return_receive_buffer(room);
@@ -122,8 +132,7 @@ pub fn ready(py: Python<'_>, this: &Own<ReadPipeTransport>) -> PyRes<()> {
         }
         (Ok(_), None) => {
             this.at_eof.set(true);
-            close(py, this);
-            Ok(())
+            close(py, this)
         }
         (Err(error), None) => match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::Interrupted => Ok(()),
@@ -140,16 +149,17 @@ fn failed(py: Python<'_>, this: &Own<ReadPipeTransport>, error: &std::io::Error)
         let text = "Fatal read error on pipe transport";
         PipeTransport::report(py, this.base(), &exception, text)?;
     }
-    if this.change(Conn::force) == Action::Lose {
-        PipeTransport::lose(this.base(), Some(exception));
+    match this.change(Conn::force) {
+        Action::Lose => PipeTransport::lose(py, this.base(), Some(exception)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// `close()`; nothing happens the second time.
-fn close(_py: Python<'_>, this: &Own<ReadPipeTransport>) {
-    if this.change(|conn| conn.close(false)) == Action::Lose {
-        PipeTransport::lose(this.base(), None);
+fn close(py: Python<'_>, this: &Own<ReadPipeTransport>) -> PyRes<()> {
+    match this.change(|conn| conn.close(false)) {
+        Action::Lose => PipeTransport::lose(py, this.base(), None),
+        _ => Ok(()),
     }
 }
 
@@ -203,7 +213,7 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
             },
         )])
         .repr(|py, this: &Own<ReadPipeTransport>| {
-            let polling = this.key.get().is_some();
+            let polling = this.watched.get().readable;
             let text = this.shown("_UnixReadPipeTransport", polling, "");
             Ok(Own::str(py, &text))
         })

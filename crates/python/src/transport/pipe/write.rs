@@ -11,7 +11,7 @@ use pyo3::exceptions::{PyBrokenPipeError, PyNotImplementedError, PyOSError};
 use pyo3::prelude::*;
 
 use super::PipeTransport;
-use crate::engine::{Engine, SinkCall, Source};
+use crate::engine::{Direction, Engine, SinkCall};
 use crate::error;
 use crate::ffi::{
     self, Args, Class, Immortal, Method, Own, Property, PyRes, Raised, TypeBuilder, TypeSlot,
@@ -97,26 +97,21 @@ fn update_interest(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> 
         writable: is_open && this.outgoing.is_blocked(),
         ..Interest::NONE
     };
-    PipeTransport::watch(py, this.base(), interest, Source::WritePipe)
+    PipeTransport::watch(py, this.base(), interest)
 }
 
 /// Readiness comes here from `dispatch`.
-pub fn ready(
-    py: Python<'_>,
-    this: &Own<WritePipeTransport>,
-    readable: bool,
-    writable: bool,
-) -> PyRes<()> {
-    if writable && this.outgoing.is_blocked() {
-        unblocked(py, this)?;
+pub fn ready(py: Python<'_>, this: &Own<WritePipeTransport>, direction: Direction) -> PyRes<()> {
+    match direction {
+        Direction::Write if this.outgoing.is_blocked() => unblocked(py, this),
+        Direction::Read if this.watches_peer.get() => {
+            // The other side is gone, and with it who would have read what still waits.
+            let lost = this.outgoing.has_bytes();
+            let error = lost.then(|| Raised::new::<PyBrokenPipeError>(py, "").take(py));
+            force(py, this, error)
+        }
+        _ => Ok(()),
     }
-    if readable && this.watches_peer.get() {
-        // The other side is gone, and with it who would have read what still waits.
-        let lost = this.outgoing.has_bytes();
-        let error = lost.then(|| Raised::new::<PyBrokenPipeError>(py, "").take(py));
-        force(this, error);
-    }
-    Ok(())
 }
 
 fn write(py: Python<'_>, this: &Own<WritePipeTransport>, data: &Own) -> PyRes<()> {
@@ -133,7 +128,7 @@ fn write(py: Python<'_>, this: &Own<WritePipeTransport>, data: &Own) -> PyRes<()
     if this.outgoing.is_blocked() {
         return tell(py, this, this.outgoing.after_write());
     }
-    if this.outgoing.waits(&this.engine, length, this.as_any()) {
+    if !this.keeps_messages && this.outgoing.waits(&this.engine, length, this.as_any()) {
         return Ok(());
     }
     flush(py, this)
@@ -166,7 +161,7 @@ pub fn flush(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
         return Ok(());
     }
     match this.outgoing.send(py, this.fd.get()) {
-        Sent::All => drained(this),
+        Sent::All => drained(py, this)?,
         Sent::Blocked => {
             this.outgoing.set_blocked(true);
             update_interest(py, this)?;
@@ -190,7 +185,7 @@ fn unblocked(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
             update_interest(py, this)?;
             // `resume_writing` may have written more.
             if !this.outgoing.has_bytes() {
-                drained(this);
+                drained(py, this)?;
             }
             match interrupt {
                 Some(exception) => Err(exception::restore(py, exception)),
@@ -201,9 +196,10 @@ fn unblocked(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
 }
 
 /// Nothing waits any more: a close that has waited for it comes now.
-fn drained(this: &Own<WritePipeTransport>) {
-    if this.change(Conn::drained) == Action::Lose {
-        PipeTransport::lose(this.base(), None);
+fn drained(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
+    match this.change(Conn::drained) {
+        Action::Lose => PipeTransport::lose(py, this.base(), None),
+        _ => Ok(()),
     }
 }
 
@@ -214,22 +210,23 @@ fn failed(py: Python<'_>, this: &Own<WritePipeTransport>, error: &std::io::Error
         let text = "Fatal write error on pipe transport";
         PipeTransport::report(py, this.base(), &exception, text)?;
     }
-    force(this, Some(exception));
-    Ok(())
+    force(py, this, Some(exception))
 }
 
 /// `abort()`: at once. The kernel is offered what this callback has written: asyncio has done so in `write`.
 fn abort(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
     flush(py, this)?;
-    force(this, None);
-    Ok(())
+    force(py, this, None)
 }
 
 /// At once; what waits is lost.
-fn force(this: &Own<WritePipeTransport>, error: Option<Own>) {
-    if this.change(Conn::force) == Action::Lose {
-        this.outgoing.discard();
-        PipeTransport::lose(this.base(), error);
+fn force(py: Python<'_>, this: &Own<WritePipeTransport>, error: Option<Own>) -> PyRes<()> {
+    match this.change(Conn::force) {
+        Action::Lose => {
+            this.outgoing.discard();
+            PipeTransport::lose(py, this.base(), error)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -237,10 +234,10 @@ fn force(this: &Own<WritePipeTransport>, error: Option<Own>) {
 fn close(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
     flush(py, this)?;
     let left = this.outgoing.has_bytes();
-    if this.change(|conn| conn.close(left)) == Action::Lose {
-        PipeTransport::lose(this.base(), None);
+    match this.change(|conn| conn.close(left)) {
+        Action::Lose => PipeTransport::lose(py, this.base(), None),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn set_write_buffer_limits(
