@@ -61,6 +61,58 @@ def test_recv_into(run, ends):
     run(main())
 
 
+def test_to_receive_nothing_asks_the_kernel_nothing(run, ends):
+    left, right = ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        assert await loop.sock_recv(left, 0) == b""
+        assert await loop.sock_recv_into(left, bytearray()) == 0
+        assert await loop.sock_recv_into(left, memoryview(bytearray(3))[3:]) == 0
+        right.send(b"kept")
+        assert await loop.sock_recv(left, 0) == b""
+        assert await loop.sock_recv(left, 10) == b"kept"
+        left.close()
+        assert await loop.sock_recv(left, 0) == b""
+        assert await loop.sock_recv_into(left, bytearray()) == 0
+        with pytest.raises(ValueError):
+            await loop.sock_recv(left, -1)
+
+    run(main())
+
+
+def test_a_buffer_emptied_while_a_recv_into_waits(run, ends):
+    left, right = ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        buffer = bytearray(10)
+        task = asyncio.create_task(loop.sock_recv_into(left, buffer))
+        await settle()
+        buffer.clear()
+        right.send(b"kept")
+        assert await task == 0
+        assert await loop.sock_recv(left, 10) == b"kept"
+
+    run(main())
+
+
+def test_recvfrom_of_nothing_takes_a_datagram(run, datagram_ends):
+    left, right = datagram_ends
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(loop.sock_recvfrom(left, 0))
+        await settle()
+        assert not task.done()
+        for data in b"lost", b"next":
+            right.sendto(data, left.getsockname())
+        assert await task == (b"", right.getsockname())
+        assert await loop.sock_recvfrom(left, 10) == (b"next", right.getsockname())
+
+    run(main())
+
+
 @pytest.mark.parametrize("most", [100_000, 1 << 22], ids=["as much as is received at once", "more"])
 def test_sendall_big(run, ends, most):
     left, right = ends

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::{SockCall, Wish};
 use crate::engine::Engine;
-use crate::ffi::buffer::View;
+use crate::ffi::buffer::{View, new_bytes};
 use crate::ffi::growing::{self, Growing};
 use crate::ffi::{Name, Own, PyRes, Raised, Slot, call, exception, spare_bytes};
 use crate::transport::socket::Socket;
@@ -41,14 +41,18 @@ fn most(py: Python<'_>, nbytes: &Own) -> PyRes<usize> {
 }
 
 impl SockCall {
-    /// Tries the call: its result, or nothing where the kernel would block.
+    /// Tries the call: its result, or nothing where the kernel would block. Of `recv` and `recv_into` without room the kernel hears
+    /// nothing, as from the methods of a socket: it would block on a socket from which nothing can be read.
     pub(super) fn attempt(&self, py: Python<'_>, engine: &Own<Engine>) -> PyRes<Option<Own>> {
         let fd = self.fd.get();
         match &self.wish {
             Wish::Recv(nbytes) => receive(py, engine, fd, most(py, &object(py, nbytes))?),
             Wish::RecvInto(target) => {
                 let mut view = View::writable(py, &object(py, target))?;
-                let received = net::recv(fd, view.as_mut_slice());
+                let received = match view.as_mut_slice() {
+                    [] => Ok(0),
+                    room => net::recv(fd, room),
+                };
                 drop(view);
                 unless_blocked(py, received)?
                     .map(|n| Own::int(py, n as i64))
@@ -135,6 +139,9 @@ impl SockCall {
 
 /// Up to `most` bytes; a small piece by way of the loop's buffer, as the size that it will have is not known.
 fn receive(py: Python<'_>, engine: &Own<Engine>, fd: RawFd, most: usize) -> PyRes<Option<Own>> {
+    if most == 0 {
+        return new_bytes(py, &[]).map(Some);
+    }
     let mut room = engine.take_receive_buffer();
     if most <= room.len() {
         let received = net::recv(fd, &mut room[..most]);
