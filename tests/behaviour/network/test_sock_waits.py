@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 
 import pytest
@@ -167,3 +168,79 @@ def test_an_answer_that_came_with_the_end_of_a_run_is_there_in_the_next(loop, en
         for pair in pairs:
             for sock in pair:
                 sock.close()
+
+
+def sending(loop, sock, data):
+    """A call that sends the data, more than there is room for, and waits."""
+    return loop.create_task(loop.sock_sendall(sock, data))
+
+
+@pytest.mark.parametrize("how", ["sent", "cancelled", "failed"])
+def test_what_is_being_sent_keeps_its_size_until_the_call_is_over(run, ends, how):
+    left, right = ends
+    size = 2_000_000
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        data = bytearray(b"x" * size)
+        task = sending(loop, ends[0], data)
+        await settle()
+        for change in (data.clear, lambda: data.append(1)):
+            with pytest.raises(BufferError):
+                change()
+        data[-1:] = b"y"
+        if how == "sent":
+            got = b""
+            while len(got) < size:
+                got += await loop.sock_recv(right, size)
+            await task
+            assert got == b"x" * (size - 1) + b"y"
+        elif how == "cancelled":
+            task.cancel()
+            await asyncio.wait([task])
+        else:
+            right.close()
+            await asyncio.wait([task])
+            assert isinstance(task.exception(), OSError)
+            # The traceback of asyncio's error refers to the view.
+            del task
+            gc.collect()
+        data.clear()
+
+    run(main())
+
+
+def test_a_view_released_while_it_is_sent(run, ends):
+    left, right = ends
+    size = 2_000_000
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        view = memoryview(bytearray(size))
+        task = sending(loop, left, view)
+        await settle()
+        view.release()
+        count = 0
+        while count < size:
+            count += len(await loop.sock_recv(right, size))
+        await task
+
+    run(main())
+
+
+def test_what_was_being_sent_when_the_loop_was_closed_is_let_go(loop, ends, log):
+    data = bytearray(2_000_000)
+
+    async def main():
+        waiting = sending(loop, ends[0], data)
+        await settle()
+        with pytest.raises(BufferError):
+            data.clear()
+        return waiting
+
+    waiting = loop.run_until_complete(main())
+    loop.close()
+    # asyncio's task keeps it as long as there is one.
+    del waiting
+    gc.collect()
+    data.clear()

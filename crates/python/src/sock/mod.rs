@@ -153,6 +153,7 @@ fn is_tls(py: Python<'_>, socket: &Own) -> PyRes<bool> {
 /// Watches the descriptor; the future that is done when the call is.
 fn watch(py: Python<'_>, engine: &Own<Engine>, this: &Own<SockOperation>) -> PyRes<Own<Future>> {
     engine.check_no_transport(py, this.fd.get())?;
+    this.wish.hold_data(py)?;
     let future = Future::new_pending(py, engine)?;
     let watcher = Watcher::Operation(SinkRef(this.as_any().clone()));
     drop(engine.watch(py, this.fd.get(), this.wish.direction(), watcher)?);
@@ -210,6 +211,7 @@ pub fn operation_ready(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
 
 /// The loop is closed: nobody waits for the call any more.
 pub fn abandon(py: Python<'_>, this: &Own<SockOperation>) -> PyRes<()> {
+    this.wish.clear();
     let_close(py, this)
 }
 

@@ -2,8 +2,12 @@
 
 use std::cell::Cell;
 
+use pyo3::prelude::*;
+use pyo3::types::PyMemoryView;
+
 use crate::engine::Direction;
-use crate::ffi::{Slot, Visit};
+use crate::ffi::buffer::exact_bytes;
+use crate::ffi::{Own, PyRes, Slot, Visit};
 
 /// One call, with its arguments and how far it has come.
 #[derive(Debug)]
@@ -55,6 +59,19 @@ impl Wish {
                 Direction::Write
             }
         }
+    }
+
+    /// The call is going to wait. What it sends may not change its size from now on, as in asyncio: a memoryview sees to that, until
+    /// `clear`. `bytes` cannot change.
+    pub(super) fn hold_data(&self, py: Python<'_>) -> PyRes<()> {
+        if let Self::SendAll(data, _) = self
+            && let Some(object) = data.get()
+            && exact_bytes(&object).is_none()
+        {
+            let view = PyMemoryView::from(object.bound(py))?;
+            data.set(Some(Own::from(view.into_any())));
+        }
+        Ok(())
     }
 
     fn arguments(&self) -> impl Iterator<Item = &Slot> {
