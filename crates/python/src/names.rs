@@ -120,6 +120,7 @@ names! {
     QSIZE = "qsize",
     RECVFROM = "recvfrom",
     RECVFROM_INTO = "recvfrom_into",
+    RECV_INTO = "recv_into",
     RELEASE = "release",
     REMOVE = "remove",
     REMOVE_DONE_CALLBACK = "remove_done_callback",

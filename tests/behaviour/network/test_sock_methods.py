@@ -81,6 +81,23 @@ def test_to_receive_nothing_asks_the_kernel_nothing(run, ends):
     run(main())
 
 
+def test_recv_into_what_cannot_be_written_to(run, ends):
+    left, right = ends
+    released = memoryview(bytearray(4))
+    released.release()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        right.send(b"kept")
+        striding = memoryview(bytearray(8))[::2]
+        for junk in (b"abcd", memoryview(b"abcd"), striding, released, "text", 3, None):
+            with pytest.raises(TypeError, match="argument 1 must be read-write bytes-like object"):
+                await loop.sock_recv_into(left, junk)
+        assert await loop.sock_recv(left, 10) == b"kept"
+
+    run(main())
+
+
 def test_a_buffer_emptied_while_a_recv_into_waits(run, ends):
     left, right = ends
 

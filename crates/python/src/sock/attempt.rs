@@ -48,7 +48,12 @@ impl SockCall {
         match &self.wish {
             Wish::Recv(nbytes) => receive(py, engine, fd, most(py, &object(py, nbytes))?),
             Wish::RecvInto(target) => {
-                let mut view = View::writable(py, &object(py, target))?;
+                let target = object(py, target);
+                let Ok(mut view) = View::writable(py, &target).map_err(|raised| raised.clear(py))
+                else {
+                    // Of what cannot be written to the method says so.
+                    return self.by_method(py, &names::RECV_INTO, [target]);
+                };
                 let received = match view.as_mut_slice() {
                     [] => Ok(0),
                     room => net::recv(fd, room),
