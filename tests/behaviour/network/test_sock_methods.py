@@ -2,6 +2,7 @@
 refuse."""
 
 import asyncio
+import errno
 import socket
 
 import pytest
@@ -157,6 +158,43 @@ def test_sendall_takes_bytes_like_objects(run, ends, kind):
 
     run(main())
     assert right.recv(100) == b"data"
+
+
+@pytest.mark.parametrize("data", [b"", bytearray(), b"x"])
+def test_sendall_where_nobody_is(run, ends, data):
+    async def main():
+        loop = asyncio.get_running_loop()
+        left, right = ends
+        right.close()
+        with pytest.raises(BrokenPipeError):
+            await loop.sock_sendall(left, b"x")
+        left.close()
+        with pytest.raises(OSError) as caught:
+            await loop.sock_sendall(left, data)
+        assert caught.value.errno == errno.EBADF
+        with socket.socket() as unconnected:
+            unconnected.setblocking(False)
+            with pytest.raises(BrokenPipeError):
+                await loop.sock_sendall(unconnected, data)
+
+    run(main())
+
+
+def test_sendall_of_nothing(run, ends, datagram_ends):
+    async def main():
+        loop = asyncio.get_running_loop()
+        left, right = datagram_ends
+        left.connect(right.getsockname())
+        assert await loop.sock_sendall(left, b"") is None
+        assert await loop.sock_recv(right, 10) == b""
+        # Where there is no room for more, nothing has room enough.
+        left, right = ends
+        with pytest.raises(BlockingIOError):
+            while True:
+                left.send(b"x" * 100_000)
+        assert await loop.sock_sendall(left, b"") is None
+
+    run(main())
 
 
 def test_sendall_of_something_else(run, ends):

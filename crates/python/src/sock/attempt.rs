@@ -65,14 +65,18 @@ impl SockCall {
             }
             Wish::SendAll(data, sent) => {
                 let view = View::readable(py, &object(py, data))?;
-                while sent.get() < view.len() {
-                    let result = net::send(fd, &view.as_slice()[sent.get()..]);
-                    match unless_blocked(py, result)? {
+                // Also of nothing at all the kernel is asked: it says that the socket is closed, it sends an empty datagram.
+                loop {
+                    let rest = view.as_slice().get(sent.get()..).unwrap_or(&[]);
+                    match unless_blocked(py, net::send(fd, rest))? {
                         Some(n) => sent.set(sent.get() + n),
-                        None => return Ok(None),
+                        None if !rest.is_empty() => return Ok(None),
+                        None => {}
+                    }
+                    if sent.get() >= view.len() {
+                        return Ok(Some(Own::none(py)));
                     }
                 }
-                Ok(Some(Own::none(py)))
             }
             Wish::RecvFrom(most) => self.by_method(py, &names::RECVFROM, [object(py, most)]),
             Wish::RecvFromInto(target, most) => {
