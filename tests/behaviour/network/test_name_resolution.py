@@ -5,7 +5,9 @@ import inspect
 import itertools
 import logging
 import socket
+import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -242,3 +244,92 @@ def test_the_loop_closed_over_a_question(loop):
         task.cancel()
 
     loop.run_until_complete(ask())
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """Puts a function of the test's in the place of one of the socket module's; the calls of it, and whether on this thread."""
+    asked = []
+
+    def replace(name, answer):
+        def function(*args, **kwargs):
+            asked.append((args, kwargs, threading.current_thread() is threading.main_thread()))
+            return answer(*args)
+
+        monkeypatch.setattr(socket, name, function)
+        return asked
+
+    return replace
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_getaddrinfo_of_the_program_s_own(loop, replaced, debug):
+    loop.set_debug(debug)
+    question = ("somewhere.invalid", "anything", socket.AF_INET, socket.SOCK_STREAM, 6, 0)
+    names = ["family", "type", "proto", "flags"]
+    asked = replaced("getaddrinfo", lambda *args: ["answer", *args])
+    ask = loop.getaddrinfo(*question[:2], **dict(zip(names, question[2:])))
+    assert asked == []
+    assert loop.run_until_complete(ask) == ["answer", *question]
+    assert asked.pop() == (question, {}, False)
+    # A number is asked about, too.
+    loop.run_until_complete(loop.getaddrinfo("127.0.0.1", 80))
+    assert asked.pop() == (("127.0.0.1", 80, 0, 0, 0, 0), {}, False)
+
+
+def test_what_a_getaddrinfo_of_the_program_s_own_raises(loop, replaced):
+    def refuse(*args):
+        raise socket.gaierror(socket.EAI_FAIL, "not today")
+
+    replaced("getaddrinfo", refuse)
+    with pytest.raises(socket.gaierror, match="not today"):
+        loop.run_until_complete(loop.getaddrinfo("127.0.0.1", 80))
+    with pytest.raises(socket.gaierror, match="not today"):
+        loop.run_until_complete(loop.create_connection(asyncio.Protocol, "localhost", 80))
+
+
+def test_a_connection_to_where_a_getaddrinfo_of_the_program_s_own_says(run, listener, replaced, recorder):
+    own = socket.getaddrinfo
+    asked = replaced("getaddrinfo", lambda host, *rest: own("127.0.0.1", *rest))
+    host, port = listener.getsockname()
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for name, times in ("somewhere.invalid", 1), (host, 0):
+            transport, protocol = await loop.create_connection(recorder, name, port)
+            assert transport.get_extra_info("peername") == (host, port)
+            transport.abort()
+            await protocol.has("lost")
+            # Who connects to a number asks nobody.
+            assert len(asked) == times
+            asked.clear()
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, ("somewhere.invalid", port))
+        assert len(asked) == 1
+
+    run(main())
+
+
+def test_a_getnameinfo_of_the_program_s_own(loop, replaced):
+    asked = replaced("getnameinfo", lambda *args: ("name", "service"))
+    address = ("somewhere.invalid", 80)
+    assert loop.run_until_complete(loop.getnameinfo(address)) == ("name", "service")
+    assert asked.pop() == ((address, 0), {}, False)
+    loop.run_until_complete(loop.getnameinfo(address, flags=socket.NI_DGRAM))
+    assert asked.pop() == ((address, socket.NI_DGRAM), {}, False)
+
+
+def test_a_getaddrinfo_replaced_before_the_loop_s_module_is_imported(flavour, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import socket\n"
+        "socket.getaddrinfo = lambda *args: list(args)\n"
+        f"from {flavour.name} import new_event_loop\n"
+        "loop = new_event_loop()\n"
+        "print(loop.run_until_complete(loop.getaddrinfo('127.0.0.1', 80)))\n"
+        "loop.run_until_complete(loop.shutdown_default_executor())\n"
+        "loop.close()\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
+    assert done.stdout == "['127.0.0.1', 80, 0, 0, 0, 0]\n"

@@ -41,7 +41,11 @@ impl Awaitable for GetAddrInfo {
         };
         loop_.check_open(py)?;
         let numbers = this.numbers.each_ref().map(Slot::take);
-        let hints = resolve::hints(py, numbers.each_ref().map(Option::as_ref))?;
+        let numbers = numbers.each_ref().map(Option::as_ref);
+        if let Some(future) = resolve::ask_replaced(py, &loop_, &host, &port, numbers)? {
+            return Ok(Next::Await(future));
+        }
+        let hints = resolve::hints(py, numbers)?;
         if let Some(answer) = answer(py, &host, &port, &hints)? {
             return Ok(Next::Return(Some(answer)));
         }
@@ -149,5 +153,6 @@ pub(super) fn native(py: Python<'_>, stock: Own) -> PyRes<Own<Function>> {
 
 /// Makes the type.
 pub(super) fn make_types(py: Python<'_>) -> PyRes<()> {
+    resolve::note_functions(py)?;
     awaitable::make_type::<GetAddrInfo>(py)
 }

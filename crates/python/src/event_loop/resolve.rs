@@ -14,7 +14,7 @@ use pyo3::types::PyInt;
 use super::{Loop, address_list};
 use crate::engine::{Done, Engine, SinkRef};
 use crate::error;
-use crate::ffi::{Args, Own, Params, PyRes, Raised, call, exception, runtime};
+use crate::ffi::{Args, Immortal, Name, Own, Params, PyRes, Raised, call, exception, runtime};
 use crate::future::Future;
 use crate::names;
 
@@ -144,18 +144,68 @@ fn service_name(py: Python<'_>, port: &Own) -> PyRes<Option<CString>> {
     Ok(Some(c_string(bytes)))
 }
 
+/// The function of the socket module that a program has put in the place of the module's own, to choose the addresses itself
+/// (tests, pinned names, IPv4 only).
+fn replaced(py: Python<'_>, name: &'static Name, own: &Own) -> PyRes<Option<Own>> {
+    static MODULE: Immortal = Immortal::empty();
+    let module = MODULE.get_or_init(py, || Ok(Own::from(py.import("socket")?.into_any())))?;
+    let function = call::attribute(py, module, name)?;
+    Ok((!function.is(own)).then_some(function))
+}
+
+/// `socket.getaddrinfo` as the module has defined it; None where it was replaced before ferrio was imported.
+fn own_getaddrinfo(py: Python<'_>) -> PyRes<&'static Own> {
+    static OWN: Immortal = Immortal::empty();
+    OWN.get_or_init(py, || {
+        let module = py.import("socket")?;
+        let function = module.getattr("getaddrinfo")?;
+        let globals = function.getattr("__globals__");
+        match globals.is_ok_and(|globals| globals.is(module.dict())) {
+            true => Ok(Own::from(function)),
+            false => Ok(Own::none(py)),
+        }
+    })
+}
+
+/// Notes which functions are the socket module's own.
+pub(super) fn note_functions(py: Python<'_>) -> PyRes<()> {
+    own_getaddrinfo(py).map(drop)
+}
+
+/// `run_in_executor(None, socket.getaddrinfo, …)`, as in asyncio, where the program has replaced the function.
+pub(super) fn ask_replaced(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    host: &Own,
+    port: &Own,
+    numbers: [Option<&Own>; 4],
+) -> PyRes<Option<Own>> {
+    let Some(function) = replaced(py, &names::GETADDRINFO, own_getaddrinfo(py)?)? else {
+        return Ok(None);
+    };
+    let zero = Own::int(py, 0)?;
+    let [family, kind, proto, flags] = numbers.map(|number| number.unwrap_or(&zero));
+    let question = [&function, host, port, family, kind, proto, flags];
+    in_executor(py, this, question).map(Some)
+}
+
+/// `loop.run_in_executor(None, function, …)`
+fn in_executor<const N: usize>(py: Python<'_>, this: &Own<Loop>, job: [&Own; N]) -> PyRes {
+    let method = call::attribute(py, this.as_any(), &names::RUN_IN_EXECUTOR)?;
+    let mut args = vec![Own::none(py)];
+    args.extend(job.into_iter().cloned());
+    call::call(py, &method, &args)
+}
+
 /// `_getaddrinfo(host, port, …)`: for debug mode, in which the look-up is logged.
-pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
+pub(super) fn getaddrinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes {
     this.check_open(py)?;
-    let [host, port, family, kind, proto, flags] = args.bind(py, &GETADDRINFO)?;
+    let [host, port, numbers @ ..] = args.bind(py, &GETADDRINFO)?;
     let (host, port) = (host.expect("required"), port.expect("required"));
-    look_up(
-        py,
-        this,
-        host,
-        port,
-        hints(py, [family, kind, proto, flags])?,
-    )
+    if let Some(future) = ask_replaced(py, this, host, port, numbers)? {
+        return Ok(future);
+    }
+    look_up(py, this, host, port, hints(py, numbers)?).map(Own::into_any)
 }
 
 pub(super) fn hints(py: Python<'_>, numbers: [Option<&Own>; 4]) -> PyRes<Hints> {
@@ -238,9 +288,16 @@ fn numeric_query(py: Python<'_>, address: &Own) -> PyRes<Numeric> {
     })
 }
 
-pub(super) fn getnameinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<Future>> {
+pub(super) fn getnameinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes {
+    static OWN: Immortal = Immortal::empty();
     let [address, flags] = args.bind(py, &GETNAMEINFO)?;
-    let numeric = numeric_query(py, address.expect("required"))?;
+    let address = address.expect("required");
+    let own = OWN.import(py, "_socket", "getnameinfo")?;
+    if let Some(function) = replaced(py, &names::GETNAMEINFO, own)? {
+        let zero = Own::int(py, 0)?;
+        return in_executor(py, this, [&function, address, flags.unwrap_or(&zero)]);
+    }
+    let numeric = numeric_query(py, address)?;
     let flags = number(py, flags)?;
     let future = Future::new_pending(py, this.base())?;
     let look_up = move || {
@@ -261,7 +318,7 @@ pub(super) fn getnameinfo(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> P
         Answer::Names(resolve::getnameinfo(&address, flags))
     };
     submit(py, this.base(), &future, look_up)?;
-    Ok(future)
+    Ok(future.into_any())
 }
 
 fn submit(
