@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyTuple};
 
 use crate::ffi::{Own, PyRes, buffer};
 
-/// A socket address as Python's `socket` module shows it: `(host, port)`, `(host, port, flowinfo, scope_id)`, a path.
+/// A socket address as Python's `socket` module shows it: `(host, port)`, `(host, port, flowinfo, scope_id)`, a path, `(cid, port)`.
 pub fn address_object(py: Python<'_>, address: &SockAddr) -> PyRes {
     match address {
         SockAddr::V4 { addr, port } => {
@@ -35,6 +35,10 @@ pub fn address_object(py: Python<'_>, address: &SockAddr) -> PyRes {
             let mut bytes = vec![0];
             bytes.extend_from_slice(name);
             buffer::new_bytes(py, &bytes)
+        }
+        SockAddr::Vsock { cid, port } => {
+            let (cid, port) = (i64::from(*cid), i64::from(*port));
+            Own::tuple(py, &[Own::int(py, cid)?, Own::int(py, port)?])
         }
         SockAddr::Other { family, bytes } => {
             let family = Own::int(py, i64::from(*family))?;

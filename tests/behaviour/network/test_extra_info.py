@@ -20,6 +20,26 @@ def test_the_names_of_both_ends(run, tcp_pair):
     run(main())
 
 
+def test_the_name_of_a_vsock(run, recorder):
+    async def main():
+        try:
+            sock = socket.socket(socket.AF_VSOCK)
+        except OSError:
+            pytest.skip("the kernel has no vsock")
+        with sock:
+            sock.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
+            sock.setblocking(False)
+            name = sock.getsockname()
+            loop = asyncio.get_running_loop()
+            transport, protocol = await loop.create_connection(recorder, sock=sock)
+            assert transport.get_extra_info("sockname") == name
+            assert name[0] == socket.VMADDR_CID_ANY
+            transport.abort()
+            await protocol.has("lost")
+
+    run(main())
+
+
 def test_names_are_still_known_after_close(run, tcp_pair):
     async def main():
         async with tcp_pair() as (left, right):

@@ -6,7 +6,9 @@ use std::mem::{MaybeUninit, offset_of, size_of};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
 
-use libc::{sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, sockaddr_un, socklen_t};
+use libc::{
+    sockaddr, sockaddr_in, sockaddr_in6, sockaddr_storage, sockaddr_un, sockaddr_vm, socklen_t,
+};
 
 /// An address of a socket. Numbers are in host byte order, as in Python's address tuples.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -31,6 +33,13 @@ pub enum SockAddr {
     },
     /// AF_UNIX.
     Unix(UnixAddr),
+    /// AF_VSOCK: between a virtual machine and its host (vsock(7)).
+    Vsock {
+        /// Context id: which machine.
+        cid: u32,
+        /// Port.
+        port: u32,
+    },
     /// Any other family, undecoded.
     Other {
         /// AF_ number.
@@ -64,6 +73,7 @@ impl SockAddr {
             Self::V4 { .. } => libc::AF_INET,
             Self::V6 { .. } => libc::AF_INET6,
             Self::Unix(_) => libc::AF_UNIX,
+            Self::Vsock { .. } => libc::AF_VSOCK,
             Self::Other { family, .. } => *family,
         }
     }
@@ -99,6 +109,14 @@ impl SockAddr {
                 Ok(RawAddr::of(&raw))
             }
             Self::Unix(name) => name.to_raw(),
+            Self::Vsock { cid, port } => {
+                // SAFETY: plain numbers; zero is valid, padding included.
+                let mut raw: sockaddr_vm = unsafe { MaybeUninit::zeroed().assume_init() };
+                raw.svm_family = libc::AF_VSOCK as libc::sa_family_t;
+                raw.svm_cid = *cid;
+                raw.svm_port = *port;
+                Ok(RawAddr::of(&raw))
+            }
             Self::Other { family, bytes } => RawAddr::build(*family, DATA, bytes),
         }
     }
@@ -174,7 +192,7 @@ impl SockAddr {
                 flowinfo,
                 scope_id,
             } => Some(SocketAddrV6::new(Ipv6Addr::from(addr), port, flowinfo, scope_id).into()),
-            Self::Unix(_) | Self::Other { .. } => None,
+            Self::Unix(_) | Self::Vsock { .. } | Self::Other { .. } => None,
         }
     }
 }
@@ -296,6 +314,7 @@ impl RawAddr {
         match family {
             libc::AF_INET if bytes.len() >= size_of::<sockaddr_in>() => self.decode_v4(),
             libc::AF_INET6 if bytes.len() >= size_of::<sockaddr_in6>() => self.decode_v6(),
+            libc::AF_VSOCK if bytes.len() >= size_of::<sockaddr_vm>() => self.decode_vsock(),
             libc::AF_UNIX => {
                 SockAddr::Unix(UnixAddr::decode(bytes.get(UNIX_NAME..).unwrap_or(&[])))
             }
@@ -323,6 +342,15 @@ impl RawAddr {
             port: u16::from_be(raw.sin6_port),
             flowinfo: u32::from_be(raw.sin6_flowinfo),
             scope_id: raw.sin6_scope_id,
+        }
+    }
+
+    fn decode_vsock(&self) -> SockAddr {
+        // SAFETY: `storage` is larger than, and aligned for, this struct of plain numbers.
+        let raw = unsafe { &*(&raw const self.storage).cast::<sockaddr_vm>() };
+        SockAddr::Vsock {
+            cid: raw.svm_cid,
+            port: raw.svm_port,
         }
     }
 
@@ -384,6 +412,10 @@ mod tests {
             unix(UnixAddr::Abstract(b"a\0b\0".to_vec())),
             unix(UnixAddr::Abstract(vec![0xff; UNIX_NAME_ROOM - 1])),
             unix(UnixAddr::Abstract(Vec::new())),
+            SockAddr::Vsock {
+                cid: libc::VMADDR_CID_ANY,
+                port: 54_321,
+            },
             SockAddr::Other {
                 family: libc::AF_NETLINK,
                 bytes: vec![0, 0, 1, 2, 3, 4, 5, 6, 7, 8],
