@@ -10,6 +10,7 @@
 mod entry;
 mod hand_over;
 mod inbox;
+mod owners;
 mod poll;
 mod schedule;
 mod signals;
@@ -42,6 +43,8 @@ use crate::handle::TimerHandle;
 pub use entry::{Entry, Happened, SinkCall, SinkRef, Source, TaskRef, Watcher, traverse_handle};
 use inbox::Gate;
 pub use inbox::{Done, Inbox, JobId};
+pub use owners::Claim;
+use owners::Owners;
 use poll::News;
 pub use poll::Wait;
 pub use schedule::{extract_stack, refuse_coroutines};
@@ -65,6 +68,8 @@ pub struct Engine {
     garbage: Rc<Cell<usize>>,
     /// Registered descriptors.
     sources: GuardedCell<Sources>,
+    /// Transports' descriptors.
+    owners: GuardedCell<Owners>,
     /// Transports with bytes written during this turn, which wait for its end; and how long they have.
     unflushed: GuardedCell<VecDeque<SinkRef>>,
     write_delay: GuardedCell<WriteDelay>,
@@ -177,6 +182,7 @@ impl Engine {
             timers: GuardedCell::new(TimerHeap::new()),
             garbage: Rc::new(Cell::new(0)),
             sources: GuardedCell::new(Sources::default()),
+            owners: GuardedCell::new(Owners::default()),
             unflushed: GuardedCell::new(VecDeque::new()),
             write_delay: GuardedCell::new(WriteDelay::new()),
             starting: GuardedCell::new(Vec::new()),
@@ -322,6 +328,7 @@ impl Engine {
             }
         }
         drop(sources);
+        drop(self.owners.take());
         drop(self.unflushed.take());
         drop(self.jobs.take());
         self.kept.release();

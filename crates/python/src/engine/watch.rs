@@ -103,18 +103,22 @@ impl Engine {
         drop(removed);
     }
 
-    /// `RuntimeError` where a transport owns the descriptor.
+    /// `RuntimeError` where a transport owns the descriptor. Errors of the transport's own `is_closing`, too.
     pub fn check_no_transport(&self, py: Python<'_>, fd: RawFd) -> PyRes<()> {
         let owner = self
             .sources
             .with(|sources| match sources.by_fd(fd)?.1.source {
-                Source::Stream(ref sink) | Source::Datagram(ref sink) => Some(sink.clone()),
+                Source::Stream(ref sink) | Source::Datagram(ref sink) => Some(sink.0.clone()),
                 _ => None,
             });
+        let owner = match owner {
+            Some(owner) => Some(owner),
+            None => self.owner(py, fd)?,
+        };
         match owner {
             None => Ok(()),
-            Some(sink) => {
-                let shown = sink.0.bound(py).repr()?;
+            Some(transport) => {
+                let shown = transport.bound(py).repr()?;
                 let text = format!("File descriptor {fd} is used by transport {shown}");
                 Err(Raised::new::<PyRuntimeError>(py, text))
             }

@@ -111,6 +111,7 @@ fn survive_end(py: Python<'_>, this: &Own<StreamTransport>, done: PyRes<()>) -> 
 
 /// Closes the descriptor, once; addresses stay known.
 fn release(py: Python<'_>, this: &StreamTransport) -> PyRes<()> {
+    this.disown();
     let fd = this.fd.replace(-1);
     if fd < 0 {
         return Ok(());

@@ -31,7 +31,7 @@ use self::clients::Membership;
 use super::outgoing::Outgoing;
 use super::protocol::Protocol;
 use super::socket::Socket;
-use crate::engine::{Engine, Entry, SinkCall, SinkRef, Source};
+use crate::engine::{Claim, Engine, Entry, SinkCall, SinkRef, Source};
 use crate::error;
 use crate::ffi::{
     Class, GuardedCell, Name, Own, PyRes, Raised, Slot, TypeSlot, Visit, WithDict, context,
@@ -49,6 +49,8 @@ pub struct StreamTransport {
     /// -1 once closed.
     fd: Cell<RawFd>,
     key: Cell<Option<Key>>,
+    /// To the descriptor, as long as it is open.
+    claim: Cell<Option<Claim>>,
     conn: Cell<Conn>,
     outgoing: Outgoing,
     protocol: Protocol,
@@ -125,6 +127,7 @@ impl Class for StreamTransport {
     }
 
     fn before_dealloc(&self, _py: Python<'_>) {
+        self.disown();
         drop(self.membership.with(Option::take));
     }
 }
@@ -169,6 +172,7 @@ impl StreamTransport {
                 socket: GuardedCell::new(begin.socket),
                 fd: Cell::new(fd),
                 key: Cell::new(None),
+                claim: Cell::new(None),
                 conn: Cell::new(Conn::new()),
                 outgoing: Outgoing::new(),
                 protocol,
@@ -186,6 +190,8 @@ impl StreamTransport {
                 file_waiter: Slot::empty(),
             },
         )?;
+        let claim = engine.own(fd, transport.as_any());
+        transport.claim.set(Some(claim));
         if let Some(server) = begin.server {
             close::attach(py, &transport, server)?;
         }
@@ -211,6 +217,13 @@ impl StreamTransport {
                     Ok(false)
                 }
             },
+        }
+    }
+
+    /// The descriptor is going to be closed.
+    fn disown(&self) {
+        if let (Some(engine), Some(claim)) = (self.engine.get(), self.claim.take()) {
+            engine.disown(self.fd.get(), claim);
         }
     }
 

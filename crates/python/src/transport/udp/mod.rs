@@ -33,7 +33,7 @@ use self::send::Datagram;
 use super::protocol::Protocol;
 use super::report;
 use super::socket::Socket;
-use crate::engine::{Engine, Entry, SinkCall, SinkRef, Source};
+use crate::engine::{Claim, Engine, Entry, SinkCall, SinkRef, Source};
 use crate::ffi::{
     Class, GuardedCell, Name, Own, PyRes, Slot, TypeSlot, Visit, WithDict, call, context, exception,
 };
@@ -70,6 +70,8 @@ pub struct DatagramTransport {
     /// `remote_addr`: the only address that may be given to `sendto`.
     remote: Slot,
     key: Cell<Option<Key>>,
+    /// To the descriptor, as long as it is open.
+    claim: Cell<Option<Claim>>,
     conn: Cell<Conn>,
     protocol: Protocol,
     /// Callbacks from the loop run in the context the transport was made in.
@@ -137,6 +139,10 @@ impl Class for DatagramTransport {
         self.fd.get() >= 0
     }
 
+    fn before_dealloc(&self, _py: Python<'_>) {
+        self.disown();
+    }
+
     fn finalize(py: Python<'_>, this: &Own<Self>) {
         let warned = this.as_any().bound(py).repr().map(|shown| {
             let text = format!("unclosed transport {shown}");
@@ -175,6 +181,7 @@ pub fn start(
             peer,
             remote: Slot::new(remote),
             key: Cell::new(None),
+            claim: Cell::new(None),
             conn: Cell::new(Conn::new()),
             protocol: callbacks,
             context: Slot::new(Some(context::copy_current(py)?)),
@@ -191,6 +198,8 @@ pub fn start(
             error: Slot::empty(),
         },
     )?;
+    let claim = engine.own(fd, transport.as_any());
+    transport.claim.set(Some(claim));
     DatagramTransport::later(&transport, SinkCall::Start);
     Ok(transport)
 }
@@ -374,8 +383,16 @@ impl DatagramTransport {
         }
     }
 
+    /// The descriptor is going to be closed.
+    fn disown(&self) {
+        if let (Some(engine), Some(claim)) = (self.engine.get(), self.claim.take()) {
+            engine.disown(self.fd.get(), claim);
+        }
+    }
+
     /// Closes the socket object, once.
     fn release(&self, py: Python<'_>) -> PyRes<()> {
+        self.disown();
         if self.fd.replace(-1) < 0 {
             return Ok(());
         }
