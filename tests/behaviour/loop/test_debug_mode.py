@@ -3,6 +3,7 @@ their origin."""
 
 import asyncio
 import gc
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +110,53 @@ def test_a_slow_task_step_is_named(loop, log):
         if record.getMessage().startswith("Executing <Task ")
     ]
     assert len(slow) == 1 and "slow_one" in slow[0]
+
+
+@pytest.mark.parametrize("slow", ["connection_made", "data_received", "eof_received", "connection_lost"])
+def test_a_slow_callback_of_a_protocol_is_named(loop, log, slow):
+    class Slow(asyncio.Protocol):
+        def connection_lost(self, exc):
+            lost.set_result(None)
+
+    def wait(self, *args):
+        time.sleep(0.3)
+        return getattr(super(Slow, self), slow)(*args) if slow != "connection_lost" else lost.set_result(None)
+
+    setattr(Slow, slow, wait)
+
+    async def main():
+        left, right = socket.socketpair()
+        await loop.create_connection(Slow, sock=left)
+        right.send(b"x")
+        await asyncio.sleep(0.01)
+        right.close()
+        await lost
+
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0.2
+    lost = loop.create_future()
+    loop.run_until_complete(main())
+    assert sum(record.getMessage().startswith("Executing ") for record in log.records) == 1
+
+
+def test_a_slow_reader_is_named(loop, log):
+    def slow_one():
+        left.recv(1)
+        time.sleep(0.3)
+        called.set_result(None)
+
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0.2
+    called = loop.create_future()
+    left, right = socket.socketpair()
+    loop.add_reader(left, slow_one)
+    right.send(b"x")
+    loop.run_until_complete(called)
+    loop.remove_reader(left)
+    slow = [record.getMessage() for record in log.records if "slow_one" in record.getMessage()]
+    assert len(slow) == 1 and slow[0].startswith("Executing <Handle ")
+    left.close()
+    right.close()
 
 
 @pytest.mark.debug_off

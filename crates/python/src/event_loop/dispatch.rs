@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 
-use super::{Loop, resolve, signals};
+use super::{Loop, resolve, signals, turn};
 use crate::engine::{Direction, Done, Happened, SinkCall, SinkRef, Source, Watcher};
 use crate::ffi::{Class, Own, PyRes, call};
 use crate::future::Future;
@@ -25,13 +25,42 @@ pub(super) fn news(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
         }
     }
     while let Some(event) = this.next_event() {
-        match this.stream_of(&event) {
-            Some(sink) => to_stream(py, &sink, &event)?,
-            None => to_other(py, this, &event)?,
+        if this.is_debug() {
+            let shown = shown(py, this, &event)?;
+            turn::with_stopwatch(py, this, shown, || to_source(py, this, &event))?;
+        } else {
+            to_source(py, this, &event)?;
         }
         flush_in_time(py, this)?;
     }
     Ok(())
+}
+
+#[inline]
+fn to_source(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<()> {
+    match this.stream_of(event) {
+        Some(sink) => to_stream(py, &sink, event),
+        None => to_other(py, this, event),
+    }
+}
+
+/// Whose callbacks an event may call, for debug mode.
+#[cold]
+fn shown(py: Python<'_>, this: &Own<Loop>, event: &Happened) -> PyRes<Option<Own>> {
+    match this.source_of(event) {
+        Some(Source::Stream(sink) | Source::Listener(sink) | Source::Datagram(sink)) => {
+            Ok(Some(sink.0))
+        }
+        Some(Source::Watch { reader, writer }) => {
+            let watcher = if event.readable() { reader } else { writer };
+            match watcher {
+                Some(Watcher::Handle { handle, .. }) => handle::to_show(py, &handle).map(Some),
+                Some(Watcher::Pipe(sink)) => Ok(Some(sink.0)),
+                Some(Watcher::Operation(_)) | None => Ok(None),
+            }
+        }
+        Some(Source::Waker | Source::Signals) | None => Ok(None),
+    }
 }
 
 fn to_stream(py: Python<'_>, sink: &SinkRef, event: &Happened) -> PyRes<()> {

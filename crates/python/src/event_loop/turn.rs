@@ -143,7 +143,9 @@ fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: En
         Entry::Step(task) | Entry::Wake(task) => Some(task.0.clone()),
         // The handle lets go of its callback when it runs, so a copy is described, if it comes to that.
         Entry::Call(handle) => Some(handle::to_show(py, handle)?),
-        Entry::Start(_) | Entry::Started(_) | Entry::ConnectionLost(_) => None,
+        Entry::Start(sink) | Entry::Started(sink) | Entry::ConnectionLost(sink) => {
+            Some(sink.0.clone())
+        }
     };
     let running = match &entry {
         Entry::Call(handle) => Some(handle.as_any().clone()),
@@ -151,11 +153,23 @@ fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: En
     };
     let outer = this.current_handle.take();
     this.current_handle.set(running);
+    with_stopwatch(py, this, shown, || {
+        let done = run_entry(py, this, engine, entry);
+        this.current_handle.set(outer);
+        done
+    })
+}
+
+/// Says, if that takes long, what has taken so long.
+pub(super) fn with_stopwatch(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    shown: Option<Own>,
+    f: impl FnOnce() -> PyRes<()>,
+) -> PyRes<()> {
     let before = clock::now_ns();
-    let done = run_entry(py, this, engine, entry);
+    f()?;
     let seconds = clock::now_ns().saturating_sub(before) as f64 / 1e9;
-    this.current_handle.set(outer);
-    done?;
     if let Some(shown) = shown.filter(|_| seconds >= this.slow_callback_duration.get()) {
         warn_slow(py, &shown.bound(py).repr()?.to_string(), seconds)?;
     }
