@@ -211,6 +211,13 @@ impl Inbox {
         there != 0 && here.is_some_and(|here| here != there)
     }
 
+    /// The loop sleeps on another waker from now on, unless it is closed.
+    pub fn sleeps_on(&self, waker: &Arc<Waker>) {
+        if let Some(place) = &mut self.lock().waker {
+            *place = Arc::clone(waker);
+        }
+    }
+
     /// Refuses mail from now on and hands out what is left, to be dropped by an attached thread.
     pub fn close(&self) -> Vec<SendOwn<Handle>> {
         self.lock().waker = None;

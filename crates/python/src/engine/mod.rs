@@ -7,6 +7,7 @@
 //! Who may touch what: the thread that runs the loop, everything; other threads only `inbox`. With the interpreter lock a
 //! misused `call_soon` from another thread finds consistent queues (no Python runs inside a borrow), as with asyncio.
 
+mod adopt;
 mod entry;
 mod hand_over;
 mod inbox;
@@ -56,6 +57,15 @@ pub use watch::Direction;
 struct Kernel {
     poller: Poller,
     waker: Arc<Waker>,
+}
+
+impl Kernel {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            poller: Poller::new()?,
+            waker: Arc::new(Waker::new()?),
+        })
+    }
 }
 
 /// The native state that every loop has, and all that futures, tasks and transports see of a loop.
@@ -118,7 +128,7 @@ pub struct Engine {
     /// Is it put there only when somebody asks?
     shows_tasks_late: Cell<bool>,
     /// The process generation this loop belongs to; a forked child must not touch the parent's poller.
-    generation: u64,
+    generation: Cell<u64>,
 }
 
 static ENGINE: TypeSlot = TypeSlot::new();
@@ -169,13 +179,7 @@ impl Class for Engine {
 impl Engine {
     /// A fresh engine: one poller, one wake-up descriptor. Errors: `OSError` (EMFILE, ENFILE, ENOMEM).
     pub fn new(py: Python<'_>) -> PyRes<Self> {
-        let make = || -> std::io::Result<Kernel> {
-            Ok(Kernel {
-                poller: Poller::new()?,
-                waker: Arc::new(Waker::new()?),
-            })
-        };
-        let kernel = make().map_err(|e| error::os_error(py, &e))?;
+        let kernel = Kernel::new().map_err(|e| error::os_error(py, &e))?;
         let waker = Arc::clone(&kernel.waker);
         let engine = Self {
             ready: GuardedCell::new(ReadyQueue::new()),
@@ -206,7 +210,7 @@ impl Engine {
             task_noted: Slot::empty(),
             task_shown: Cell::new(false),
             shows_tasks_late: Cell::new(false),
-            generation: ferrio_reactor::fork::generation(),
+            generation: Cell::new(ferrio_reactor::fork::generation()),
         };
         engine.register(py, waker.fd(), Source::Waker, Waker::INTEREST)?;
         Ok(engine)
@@ -274,9 +278,9 @@ impl Engine {
         self.stopping.set(on);
     }
 
-    /// Was this process forked after the loop was made?
+    /// Was this process forked after the loop was made, or adopted?
     pub fn is_foreign_process(&self) -> bool {
-        self.generation != ferrio_reactor::fork::generation()
+        self.generation.get() != ferrio_reactor::fork::generation()
     }
 
     /// How much is received at once: just under glibc's 128 KiB mmap threshold, so that a piece of it never costs page faults.

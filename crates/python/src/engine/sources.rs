@@ -93,6 +93,15 @@ impl Sources {
             .collect()
     }
 
+    /// All registered sources, with their keys.
+    pub fn iter_with_keys(&self) -> impl Iterator<Item = (Key, &Registered)> {
+        let rows = self.rows.iter().enumerate();
+        rows.filter_map(|(fd, row)| {
+            let key = Key(u64::from(row.generation) << 32 | fd as u64);
+            Some((key, row.registered.as_ref()?))
+        })
+    }
+
     /// All registered sources, with their descriptors.
     pub fn iter(&self) -> impl Iterator<Item = (RawFd, &Registered)> {
         let rows = self.rows.iter().enumerate();

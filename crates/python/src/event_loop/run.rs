@@ -14,6 +14,16 @@ use crate::future::Future;
 use crate::names;
 use crate::task::Task;
 
+/// Before a run. Errors: those of a loop that cannot be entered now; `OSError` in a forked child that has no descriptors left.
+fn prepare(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    check_can_run(py, this)?;
+    if this.thread() == 0 && this.is_foreign_process() {
+        signals::forget_wakeup_fd(py, this);
+        this.adopt(py)?;
+    }
+    Ok(())
+}
+
 /// The errors of a loop that cannot be entered now, with asyncio's texts.
 fn check_can_run(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     this.check_open(py)?;
@@ -165,7 +175,7 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
 }
 
 pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
-    check_can_run(py, this)?;
+    prepare(py, this)?;
     let stop = stopper(py)?;
     let enclosing = nested::disarm(py, this, stop)?;
     let done = run(py, this, None);
@@ -240,7 +250,7 @@ static UNTIL_COMPLETE: Params<1> = Params::one("run_until_complete", &names::FUT
 
 pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes {
     let awaitable = args.bind_one(py, &UNTIL_COMPLETE)?;
-    check_can_run(py, this)?;
+    prepare(py, this)?;
     let (future, is_new) = ensure_future(py, this, awaitable)?;
     if is_new {
         // An interrupted run leaves it pending, which is no news to the caller.
