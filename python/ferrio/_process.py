@@ -214,7 +214,7 @@ class ProcessTransport(asyncio.SubprocessTransport):
         for fd, file in enumerate((self._proc.stdin, self._proc.stdout, self._proc.stderr)):
             if file is not None and fd not in self._pipes:
                 file.close()
-        if self._returncode is None:
+        if self._returncode is None and self._runs():
             if self._loop.get_debug():
                 logger.warning("Close running child process: kill %r", self)
             try:
@@ -222,6 +222,14 @@ class ProcessTransport(asyncio.SubprocessTransport):
             except PermissionError:
                 # It has changed its user: nothing we may do.
                 pass
+
+    def _runs(self):
+        # Not so in a forked child, which has inherited this object: the process is its parent's. Nor after somebody else has
+        # waited for it: the number may be another process's by now.
+        try:
+            return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        except ChildProcessError:
+            return False
 
     def get_pid(self):
         """The child's process id."""

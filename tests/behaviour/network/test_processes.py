@@ -1,6 +1,7 @@
 """Child processes: their bytes, their end, signals, errors; nothing is left behind."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -156,6 +157,55 @@ def test_close_kills_a_child_that_still_runs(run):
         assert await transport._wait() == -signal.SIGKILL
 
     run(main())
+
+
+@pytest.mark.parametrize("end", ["transport.close()", "transport.__del__()"])
+def test_a_forked_child_leaves_its_parents_children_alone(script, end):
+    """It has inherited the transport, which the program closes there, or the collector."""
+    done = script(
+        f"""
+        async def main():
+            loop = asyncio.get_running_loop()
+            stdin, questions = os.pipe()
+            answers, stdout = os.pipe()
+            transport, _ = await loop.subprocess_exec(
+                asyncio.SubprocessProtocol, "cat", stdin=stdin, stdout=stdout, stderr=None
+            )
+            os.close(stdout)
+            pid = os.fork()
+            if pid == 0:
+                os.close(questions)
+                {end}
+                os._exit(0)
+            # Nothing of the loop, whose epoll is also that of the forked child.
+            os.waitpid(pid, 0)
+            os.write(questions, b"still here")
+            os.close(questions)
+            os.write(1, os.read(answers, 100))
+            os._exit(0)
+        run(main())
+        """,
+        flags=("-W", "ignore"),
+    )
+    assert done.stdout == "still here"
+
+
+def test_close_sends_no_signal_to_a_child_that_somebody_has_waited_for(run, monkeypatch):
+    signals = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.subprocess_exec(
+            asyncio.SubprocessProtocol, "true", stdin=None, stdout=None, stderr=None
+        )
+        with contextlib.suppress(ChildProcessError):  # Asyncio's own thread was quicker.
+            os.waitpid(transport.get_pid(), 0)
+        monkeypatch.setattr(os, "kill", lambda pid, number: signals.append(number))
+        transport.close()
+        await transport._wait()
+
+    run(main())
+    assert signals == []
 
 
 def test_a_program_that_is_not_there(run):
