@@ -165,7 +165,8 @@ async def _race(loop, errors, infos, locals_, delay):
 def raise_all(errors, all_errors):
     """What asyncio raises when no address could be connected."""
     if all_errors:
-        raise ExceptionGroup("create_connection failed", errors)
+        # It keeps the list it is given among its `args`; this one is emptied.
+        raise ExceptionGroup("create_connection failed", list(errors))
     model = str(errors[0])
     if all(str(exc) == model for exc in errors):
         raise errors[0]

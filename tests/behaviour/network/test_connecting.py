@@ -2,7 +2,9 @@
 when it fails."""
 
 import asyncio
+import copy
 import socket
+import sys
 
 import pytest
 
@@ -104,6 +106,22 @@ def test_happy_eyeballs_finds_the_address_that_answers(run, recorder, listener):
         assert transport.get_extra_info("peername")[1] == port
         transport.abort()
         await protocol.has("lost")
+
+    run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="all_errors is new in 3.12")
+def test_the_group_of_all_errors_stays_whole(run, recorder):
+    async def main():
+        loop = asyncio.get_running_loop()
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            with pytest.raises(ExceptionGroup) as caught:
+                await loop.create_connection(recorder, *sock.getsockname(), all_errors=True)
+        group = caught.value
+        assert group.args == ("create_connection failed", list(group.exceptions))
+        assert "ConnectionRefusedError" in repr(group)
+        assert [type(error) for error in copy.copy(group).exceptions] == [ConnectionRefusedError]
 
     run(main())
 
