@@ -5,6 +5,7 @@ A `TlsProtocol` is the protocol of our transport and has a transport of its own 
 
 import asyncio
 import functools
+import itertools
 import ssl
 from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState, _SSLProtocolTransport
 
@@ -93,21 +94,26 @@ class TlsProtocol(SSLProtocol):
             super()._write_appdata(list_of_data)
             return
         pieces = iter(list_of_data)
-        try:
-            for data in pieces:
-                size, count = len(data), self._write(data)
-                if count < size:
-                    data = memoryview(data)[count:]
-                    break
-            else:
-                self._process_outgoing()
+        # What the program's iterable raises is its own.
+        for data in pieces:
+            size = len(data)
+            try:
+                count = self._write(data)
+            except SSLAgainErrors:
+                break
+            except Exception as exc:
+                self._fatal_error(exc, "Fatal error on SSL protocol")
                 return
-        except SSLAgainErrors:
-            pass
-        except Exception as exc:
-            self._fatal_error(exc, "Fatal error on SSL protocol")
+            if count < size:
+                data = memoryview(data)[count:]
+                break
+        else:
+            try:
+                self._process_outgoing()
+            except Exception as exc:
+                self._fatal_error(exc, "Fatal error on SSL protocol")
             return
-        super()._write_appdata([data, *pieces])
+        super()._write_appdata(itertools.chain((data,), pieces))
 
     def _process_outgoing(self):
         if not self._ssl_writing_paused:

@@ -136,6 +136,28 @@ def test_start_tls_upgrades_a_connection(run, server_context, client_context):
     run(main())
 
 
+def test_an_iterable_that_raises_in_writelines(run, server_context, client_context):
+    """The error is the caller's, and what came before it leaves with what is written next."""
+
+    def pieces():
+        yield b"one "
+        yield b"two "
+        raise LookupError("three")
+
+    async def main():
+        async with await asyncio.start_server(echo, "127.0.0.1", 0, ssl=server_context) as server:
+            port = server.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("localhost", port, ssl=client_context)
+            for _ in range(2):
+                with pytest.raises(LookupError, match="three"):
+                    writer.transport.writelines(pieces())
+            writer.write(b"and on")
+            assert await reader.readexactly(22) == b"one two one two and on"
+            await end(writer)
+
+    run(main())
+
+
 def test_arguments_that_make_no_sense(run, client_context):
     async def main():
         loop = asyncio.get_running_loop()
