@@ -60,6 +60,7 @@ class ProcessTransport(asyncio.SubprocessTransport):
         self._pipes = {}
         self._closed = False
         self._connected = False
+        self._over = False
         self._untold = []
         self._exit_waiters = []
 
@@ -168,19 +169,26 @@ class ProcessTransport(asyncio.SubprocessTransport):
         if isinstance(self._proc, _popen.Popen):
             self._proc.over()
         self._tell("process_exited")
+        # Before those who wait go on: for them it is over.
+        self._finish_if_over()
         # Not when the pipes are closed: a grandchild may hold them for ever.
         for waiter in self._exit_waiters:
             if not waiter.done():
                 waiter.set_result(returncode)
         self._exit_waiters.clear()
-        self._finish_if_over()
 
     def _finish_if_over(self):
         # Not before every pipe has its transport: a quick child ends while they are made.
         if self._returncode is None or not self._connected:
             return
         if all(pipe.disconnected for pipe in self._pipes.values()):
-            self._tell("connection_lost", None)
+            self._loop.call_soon(self._finish)
+
+    def _finish(self):
+        try:
+            self._protocol.connection_lost(None)
+        finally:
+            self._over = True
 
     async def _wait(self):
         """Wait for the child's end; its return code."""
@@ -244,9 +252,11 @@ class ProcessTransport(asyncio.SubprocessTransport):
         return self._pipes[fd].pipe if fd in self._pipes else None
 
     def send_signal(self, signal):
-        """Send a signal. Raises ProcessLookupError once the child has been waited for, PermissionError."""
-        if self._returncode is not None:
+        """Send a signal; nothing happens after the child's end. Raises ProcessLookupError after `connection_lost`, PermissionError."""
+        if self._over:
             raise ProcessLookupError()
+        if self._returncode is not None:
+            return
         try:
             os.kill(self._pid, signal)
         except ProcessLookupError:

@@ -48,6 +48,31 @@ def test_a_child_killed_by_a_signal(run):
     run(main())
 
 
+def test_signals_between_the_end_of_a_child_and_that_of_its_pipes(run):
+    """A grandchild keeps the pipe: the protocol has not heard of the end yet."""
+
+    async def main():
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-c", "sleep 1000 & echo $!", stdout=subprocess.PIPE
+        )
+        grandchild = int(await process.stdout.readline())
+        try:
+            while process.returncode is None:
+                await asyncio.sleep(0.001)
+            process.terminate()
+            process.kill()
+            process.send_signal(signal.SIGINT)
+        finally:
+            os.kill(grandchild, signal.SIGKILL)
+        assert await process.stdout.read() == b""
+        await asyncio.sleep(0)
+        for send in process.terminate, process.kill:
+            with pytest.raises(ProcessLookupError):
+                send()
+
+    run(main())
+
+
 def test_a_command_line(run):
     async def main():
         process = await asyncio.create_subprocess_shell(
