@@ -364,18 +364,26 @@ class Spawning:
         if errors is not None:
             raise ValueError("errors must be None")
 
-    async def _spawn(self, protocol_factory, command, **kwargs):
+    async def _spawn(self, protocol_factory, command, *, shell, stdin, stdout, stderr, **kwargs):
         protocol = protocol_factory()
-        popen = _popen.start(self, command, bufsize=0, **kwargs)
+        debug = self._debug
+        if debug:
+            # Not the arguments: there may be a password among them.
+            program = command if shell else command[0]
+            title = f"{'run shell command' if shell else 'execute program'} {program!r}"
+            asyncio.BaseEventLoop._log_subprocess(self, title, stdin, stdout, stderr)
+        popen = _popen.start(self, command, bufsize=0, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr, **kwargs)
         transport = ProcessTransport(self, protocol, popen)
         transport._watch_exit()
         try:
             await transport._until_it_runs()
+            if debug:
+                logger.debug("process %r created: pid %s", program, transport.get_pid())
             await transport._connect_pipes()
         except BaseException:
             transport.close()
             await transport._wait()
             raise
-        if self._debug:
-            logger.info("process %r created: %r", command, transport)
+        if debug:
+            logger.info("%s: %r", title, transport)
         return transport, protocol

@@ -273,6 +273,34 @@ def test_arguments_that_make_no_sense(run):
     run(main())
 
 
+def test_debug_mode_logs_the_program_without_its_arguments(run, log):
+    async def main():
+        process = await asyncio.create_subprocess_exec(
+            "true", "--password=secret", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        await process.communicate()
+        shell = await asyncio.create_subprocess_shell("exit 3", stdin=subprocess.DEVNULL)
+        await shell.wait()
+        with pytest.raises(FileNotFoundError):
+            await asyncio.create_subprocess_exec("/nonexistent", "secret")
+        return process.pid, shell.pid
+
+    one, two = run(main(), debug=True)
+    messages = [(record.levelname, record.getMessage()) for record in log.records]
+    said = [(level, text.partition(": <")[0]) for level, text in messages]
+    for expected in (
+        ("DEBUG", "execute program 'true' stdout=stderr=<pipe>"),
+        ("DEBUG", f"process 'true' created: pid {one}"),
+        ("INFO", "execute program 'true'"),
+        ("DEBUG", f"run shell command 'exit 3' stdin={subprocess.DEVNULL}"),
+        ("DEBUG", f"process 'exit 3' created: pid {two}"),
+        ("INFO", "run shell command 'exit 3'"),
+        ("DEBUG", "execute program '/nonexistent'"),
+    ):
+        assert said.count(expected) == 1, expected
+    assert not [text for _, text in messages if "secret" in text]
+
+
 def test_from_another_thread_than_the_main_one(run):
     async def main():
         process = await asyncio.create_subprocess_exec("echo", "hi", stdout=subprocess.PIPE)
