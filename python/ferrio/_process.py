@@ -355,7 +355,7 @@ class Spawning:
     def _check_popen(universal_newlines, bufsize, text, encoding, errors):
         if universal_newlines:
             raise ValueError("universal_newlines must be False")
-        if bufsize:
+        if bufsize != 0:
             raise ValueError("bufsize must be 0")
         if text:
             raise ValueError("text must be False")

@@ -259,8 +259,9 @@ def test_arguments_that_make_no_sense(run):
         make = asyncio.SubprocessProtocol
         with pytest.raises(ValueError, match="universal_newlines must be False"):
             await loop.subprocess_exec(make, "true", universal_newlines=True)
-        with pytest.raises(ValueError, match="bufsize must be 0"):
-            await loop.subprocess_exec(make, "true", bufsize=1)
+        for size in 1, -1, None:
+            with pytest.raises(ValueError, match="bufsize must be 0"):
+                await loop.subprocess_exec(make, "true", bufsize=size)
         with pytest.raises(ValueError, match="encoding must be None"):
             await loop.subprocess_exec(make, "true", encoding="utf-8")
         with pytest.raises(ValueError, match="shell must be False"):
