@@ -20,6 +20,9 @@ _PROTOCOLS = {socket.SOCK_STREAM: socket.IPPROTO_TCP, socket.SOCK_DGRAM: socket.
 #: Since 3.14 a socket that the program has given is closed, too, if there comes to be no transport (gh-153133).
 _CLOSES_WHAT_IS_GIVEN = sys.version_info >= (3, 14)
 
+# Later releases of 3.12 put the number into the message, too. Asked of asyncio's own.
+_BINDING_SAYS_STRERROR = "strerror" in asyncio.BaseEventLoop._connect_sock.__code__.co_names
+
 
 def interleave(infos, first_family_count=1):
     """Alternate address families: RFC 8305 section 4."""
@@ -71,9 +74,8 @@ async def resolve(loop, address, *, family=0, type=socket.SOCK_STREAM, proto=0, 
     return infos
 
 
-def bind_to_one_of(sock, family, locals_):
-    """Bind to the first local address that works; the OSErrors of all otherwise."""
-    errors = []
+def bind_to_one_of(sock, family, locals_, errors):
+    """Bind to the first local address that works, and note the OSErrors of those before it. Raises OSError if none does."""
     for lfamily, _, _, _, address in locals_:
         if lfamily != family:
             continue
@@ -81,20 +83,23 @@ def bind_to_one_of(sock, family, locals_):
             sock.bind(address)
             return
         except OSError as exc:
-            text = f"error while attempting to bind on address {address!r}: {str(exc).lower()}"
+            reason = exc.strerror if _BINDING_SAYS_STRERROR else str(exc)
+            text = f"error while attempting to bind on address {address!r}: {reason.lower()}"
             errors.append(OSError(exc.errno, text))
     raise errors.pop() if errors else OSError(f"no matching local address with {family=} found")
 
 
-async def connect_one(loop, errors, info, locals_):
-    """A connected socket for one address; its OSError is also noted in `errors`."""
+async def connect_one(loop, attempts, info, locals_):
+    """A connected socket for one address; the list of its OSErrors is appended to `attempts`."""
     family, type_, proto, _, address = info
+    errors = []
+    attempts.append(errors)
     sock = None
     try:
         sock = socket.socket(family=family, type=type_, proto=proto)
         sock.setblocking(False)
         if locals_ is not None:
-            bind_to_one_of(sock, family, locals_)
+            bind_to_one_of(sock, family, locals_, errors)
         await loop.sock_connect(sock, address)
         return sock
     except OSError as exc:
@@ -108,38 +113,50 @@ async def connect_one(loop, errors, info, locals_):
         raise
 
 
-async def connect_first(loop, errors, infos, locals_, delay):
+async def connect_first(loop, attempts, infos, locals_, delay):
     """The first socket that connects, tried one after the other or, with a delay, staggered (RFC 8305 section 5).
 
-    None if there is no such; the OSErrors until then are in `errors`.
+    None if there is no such; the OSErrors until then are in the lists in `attempts`.
     """
     if delay is None:
         for info in infos:
             try:
-                return await connect_one(loop, errors, info, locals_)
+                return await connect_one(loop, attempts, info, locals_)
             except OSError:
                 continue
         return None
-    return await _race(loop, errors, infos, locals_, delay)
+    others = []
+    try:
+        sock = await _race(loop, attempts, others, infos, locals_, delay)
+        if sock is None and others and not any(attempts):
+            # asyncio has nothing to raise here, and fails with an IndexError.
+            raise others[0]
+        return sock
+    finally:
+        others.clear()
 
 
-async def _race(loop, errors, infos, locals_, delay):
+async def _race(loop, attempts, others, infos, locals_, delay):
+    # What an attempt raises that is no OSError goes to `others`, and does not end the race.
     pending = set()
     waiting = collections.deque(infos)
     winner = None
     try:
         while waiting or pending:
             if waiting:
-                pending.add(loop.create_task(connect_one(loop, errors, waiting.popleft(), locals_)))
+                pending.add(loop.create_task(connect_one(loop, attempts, waiting.popleft(), locals_)))
             done, pending = await asyncio.wait(
                 pending,
                 timeout=delay if waiting else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             for task in done:
-                if task.exception() is not None:
-                    if not isinstance(task.exception(), OSError):
-                        raise task.exception()
+                error = asyncio.CancelledError() if task.cancelled() else task.exception()
+                if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                    raise error
+                if error is not None:
+                    if not isinstance(error, OSError):
+                        others.append(error)
                 elif winner is None:
                     winner = task.result()
                 else:
@@ -245,15 +262,17 @@ class Connecting:
             locals_ = await resolve(self, local_addr, family=family, proto=proto, flags=flags)
         if first:
             infos = interleave(infos, first)
-        errors = []
+        attempts, errors = [], []
         try:
-            sock = await connect_first(self, errors, infos, locals_, delay)
+            sock = await connect_first(self, attempts, infos, locals_, delay)
             if sock is None:
+                errors.extend(itertools.chain.from_iterable(attempts))
                 raise_all(errors, all_errors)
             return sock
         finally:
-            # Frames in the errors' tracebacks hold the list, which holds the errors: no cycle through it.
-            errors.clear()
+            # Frames in the errors' tracebacks hold these lists, which hold the errors: no cycle through them.
+            for noted in (*attempts, errors):
+                noted.clear()
 
     async def _connected(self, sock, protocol_factory, context, server_side, server_hostname, timeouts, given):
         """A transport over a connected socket, after connection_made and, with a TLS context, after the handshake.

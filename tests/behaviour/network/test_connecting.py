@@ -126,6 +126,100 @@ def test_the_group_of_all_errors_stays_whole(run, recorder):
     run(main())
 
 
+def addresses_of_names(names):
+    """A `getaddrinfo` that knows the given names: (host, port) for each of their addresses."""
+
+    async def getaddrinfo(host, port, **kwargs):
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)
+            for address in names[host]
+        ]
+
+    return getaddrinfo
+
+
+ALL_ERRORS = [False, True] if sys.version_info >= (3, 12) else [False]
+
+
+@pytest.mark.parametrize("all_errors", ALL_ERRORS)
+def test_local_addresses_that_could_not_be_bound_are_named(run, recorder, all_errors):
+    async def main():
+        loop = asyncio.get_running_loop()
+        options = {"all_errors": True} if all_errors else {}
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            taken = sock.getsockname()
+            loop.getaddrinfo = addresses_of_names({"ours": [taken, ("127.0.0.1", 0)]})
+            with pytest.raises((OSError, ExceptionGroup)) as caught:
+                await loop.create_connection(recorder, *taken, local_addr=("ours", 0), **options)
+        binding = f"[Errno 98] error while attempting to bind on address {taken!r}: "
+        connecting = f"[Errno 111] Connect call failed {taken!r}"
+        if all_errors:
+            first, second = map(str, caught.value.exceptions)
+            assert first.startswith(binding) and first.endswith("address already in use")
+            assert second == connecting
+        else:
+            text = str(caught.value)
+            assert text.startswith(f"Multiple exceptions: {binding}")
+            assert text.endswith(f"address already in use, {connecting}")
+
+    run(main())
+
+
+class OtherAddresses:
+    """`sock_connect` for 127.0.0.1, where the other addresses raise what they are given."""
+
+    def __init__(self, loop, errors):
+        self.errors = errors
+        self.sock_connect = loop.sock_connect
+        names = [(address, 1) for address in errors]
+        loop.getaddrinfo = addresses_of_names({"theirs": names})
+        loop.sock_connect = self
+
+    async def __call__(self, sock, address):
+        await asyncio.sleep(0.001)
+        error = self.errors[address[0]]
+        if isinstance(error, tuple):
+            return await self.sock_connect(sock, error)
+        raise error
+
+
+def test_happy_eyeballs_go_on_after_an_error_that_is_no_oserror(run, recorder, listener):
+    async def main():
+        loop = asyncio.get_running_loop()
+        OtherAddresses(
+            loop,
+            {
+                "127.0.0.2": LookupError("look"),
+                "127.0.0.3": OSError("os"),
+                "127.0.0.1": listener.getsockname(),
+            },
+        )
+        transport, protocol = await loop.create_connection(
+            recorder, "theirs", 1, happy_eyeballs_delay=10
+        )
+        transport.abort()
+        await protocol.has("lost")
+        OtherAddresses(loop, {"127.0.0.2": LookupError("look"), "127.0.0.3": OSError("os")})
+        with pytest.raises(OSError, match="^os$"):
+            await loop.create_connection(recorder, "theirs", 1, happy_eyeballs_delay=10)
+
+    run(main())
+
+
+def test_happy_eyeballs_that_fail_without_an_oserror(flavour, run, recorder):
+    if flavour.name == "asyncio":
+        pytest.skip("stock looks for the first of no OSErrors: IndexError")
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        OtherAddresses(loop, {"127.0.0.2": LookupError("two"), "127.0.0.3": LookupError("three")})
+        with pytest.raises(LookupError, match="^two$"):
+            await loop.create_connection(recorder, "theirs", 1, happy_eyeballs_delay=10)
+
+    run(main())
+
+
 def test_a_name_that_does_not_exist(run, recorder):
     async def main():
         with pytest.raises(socket.gaierror):
