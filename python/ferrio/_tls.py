@@ -276,18 +276,35 @@ def accepting_with_tls(loop, protocol_factory, context, timeouts):
     def make():
         waiter = loop.create_future()
         protocol = protocol_factory()
-        waiter.add_done_callback(functools.partial(_handshake_over, loop, protocol))
-        return make_tls_protocol(loop, protocol, context, waiter, True, None, timeouts)
+        tls = make_tls_protocol(loop, protocol, context, waiter, True, None, timeouts)
+        # A task, because the end of a run cancels tasks: a handshake in the middle of which it ends would stay as it is.
+        task = loop.create_task(_until_hands_are_shaken(waiter))
+        task.add_done_callback(functools.partial(_handshake_over, loop, protocol, tls._app_transport))
+        return tls
 
     return make
 
 
-def _handshake_over(loop, protocol, waiter):
+async def _until_hands_are_shaken(waiter):
+    try:
+        await waiter
+    finally:
+        # The error's traceback holds this frame: no cycle.
+        waiter = None
+
+
+def _handshake_over(loop, protocol, transport, task):
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    if error is None:
+        return
+    # Not in the task, which may be cancelled before it begins.
+    if not transport.is_closing():
+        transport.close()
     # A client that cannot shake hands is everyday life: asyncio tells of it in debug mode only.
-    error = None if waiter.cancelled() else waiter.exception()
-    if error is not None and loop.get_debug():
+    if loop.get_debug():
         text = "Error on transport creation for incoming connection"
-        loop.call_exception_handler({"message": text, "exception": error, "protocol": protocol})
+        details = {"message": text, "exception": error, "protocol": protocol, "transport": transport}
+        loop.call_exception_handler(details)
 
 
 class StartingTls:

@@ -97,6 +97,39 @@ def test_a_handshake_that_never_comes_times_out(run, client_context, listener):
 
 
 @pytest.mark.debug_off
+@pytest.mark.parametrize("turns", [0, 20])
+def test_the_end_of_a_run_ends_a_handshake(flavour, script, turns):
+    """The client sees that the connection ends, and nobody says that a transport was not closed."""
+    if flavour.name == "asyncio" and not turns:
+        pytest.skip("stock leaves a connection whose handshake has not begun")
+    done = script(
+        f"""
+        import gc, socket, ssl
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        async def main():
+            loop = asyncio.get_running_loop()
+            accepted = asyncio.Event()
+            def factory():
+                accepted.set()
+                return asyncio.Protocol()
+            server = await loop.create_server(factory, "127.0.0.1", 0, ssl=context)
+            client = socket.create_connection(server.sockets[0].getsockname())
+            await accepted.wait()
+            for _ in range({turns}):
+                await asyncio.sleep(0)
+            server.close()
+            return client
+        with run(main()) as client:
+            client.settimeout(2)
+            print(client.recv(10))
+        gc.collect()
+        """,
+        flags=("-W", "always"),
+    )
+    assert (done.stdout, done.stderr) == ("b''\n", "")
+
+
+@pytest.mark.debug_off
 def test_a_server_survives_clients_that_send_junk(run, server_context, client_context):
     async def main():
         async with await asyncio.start_server(echo, "127.0.0.1", 0, ssl=server_context) as server:
