@@ -143,6 +143,16 @@ class TlsProtocol(SSLProtocol):
             self._start_shutdown()
 
     def _do_read__buffered(self):
+        # What has filled a buffer is followed by more: in a later turn, but at once where the peer has ended, for there is none.
+        while self._fill_buffer():
+            if self._state is not SSLProtocolState.FLUSHING:
+                self._loop.call_soon(self._do_read)
+                break
+            if self._app_reading_paused:
+                break
+
+    def _fill_buffer(self):
+        """Hand on what has come; True where it has filled the buffer."""
         read, incoming = self._read, self._incoming
         buffer = self._app_protocol_get_buffer(self._get_read_buffer_size())
         room, filled, count = len(buffer), 0, None
@@ -150,7 +160,6 @@ class TlsProtocol(SSLProtocol):
             while count := read(room - filled, memoryview(buffer)[filled:] if filled else buffer):
                 filled += count
                 if filled == room:
-                    self._loop.call_soon(self._do_read)
                     break
                 if not incoming.pending and not incoming.eof and not self._pending():
                     break
@@ -162,6 +171,7 @@ class TlsProtocol(SSLProtocol):
             # close_notify
             self._call_eof_received()
             self._start_shutdown()
+        return 0 < filled == room
 
     def _read_soon(self):
         self._process_outgoing()

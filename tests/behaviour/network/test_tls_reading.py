@@ -1,6 +1,9 @@
 """What arrives over TLS: records of all sizes, many in one segment, the end right behind them, and readers that want little."""
 
 import asyncio
+import contextlib
+import socket
+import ssl
 
 import pytest
 
@@ -92,6 +95,51 @@ def test_the_end_right_behind_the_last_byte(connected, receiver, sizes):
         assert "data" not in receiver.names[receiver.names.index("eof") :]
 
     connected(main, receiver)
+
+
+def send_and_end(port, client_context, data, ends):
+    """What a blocking client does: a handshake, `data`, and without a pause close_notify, the end of its output, or both."""
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = client_context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(outgoing.read())
+                incoming.write(sock.recv(65536))
+        tls.write(data)
+        if "close_notify" in ends:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.unwrap()
+        sock.sendall(outgoing.read())
+        if "eof" in ends:
+            sock.shutdown(socket.SHUT_WR)
+        while sock.recv(65536):
+            pass
+
+
+@pytest.mark.parametrize("ends", ["eof", "close_notify", "close_notify, eof"])
+@pytest.mark.parametrize("room", [100, 4096, 200_000])
+def test_an_end_right_behind_more_than_there_is_room_for(
+    flavour, run, offering, server_context, client_context, room, ends
+):
+    if flavour.name == "asyncio":
+        pytest.skip("asyncio's loses all but one buffer of what has come with the end")
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        receiver = offering(room, memoryview)
+        data = bytes(range(256)) * 400
+        async with await loop.create_server(lambda: receiver, "127.0.0.1", 0, ssl=server_context) as server:
+            port = server.sockets[0].getsockname()[1]
+            await loop.run_in_executor(None, send_and_end, port, client_context, data, ends)
+            await receiver.has("lost")
+        assert bytes(receiver.data) == data
+        assert "data" not in receiver.names[receiver.names.index("eof") :]
+
+    run(main())
 
 
 def test_one_record_is_one_call(connected, recorder):
