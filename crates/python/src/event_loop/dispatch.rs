@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 
 use pyo3::prelude::*;
 
-use super::{Loop, resolve, signals, turn};
+use super::{Loop, resolve, signals, stopwatch};
 use crate::engine::{Direction, Done, Happened, SinkCall, SinkRef, Source, Watcher};
 use crate::ffi::{Class, Own, PyRes, call};
 use crate::future::Future;
@@ -27,7 +27,7 @@ pub(super) fn news(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     while let Some(event) = this.next_event() {
         if this.is_debug() {
             let shown = shown(py, this, &event)?;
-            turn::with_stopwatch(py, this, shown, || to_source(py, this, &event))?;
+            stopwatch::watched(py, this, shown, || to_source(py, this, &event))?;
         } else {
             to_source(py, this, &event)?;
         }

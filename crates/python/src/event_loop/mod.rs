@@ -14,6 +14,7 @@ mod resolve;
 mod run;
 mod signals;
 mod spawn;
+mod stopwatch;
 mod transports;
 mod turn;
 mod watchers;

@@ -4,14 +4,12 @@
 //! work is ready ferrio polls only when the poll budget (50 µs of callbacks, `core::budget`) is spent; with nothing ready,
 //! every turn polls. Turn boundaries are asyncio's: a turn runs what was ready when it began, `stop()` ends it.
 
-use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
-use super::{Loop, dispatch, signals};
+use super::{Loop, dispatch, signals, stopwatch};
 use crate::engine::{Engine, Entry, SinkCall, SinkRef, TaskRef, Wait};
 use crate::ffi::{Own, PyRes};
 use crate::handle::{self, Handle};
-use crate::names;
 use crate::task::{self, Task};
 
 /// Runs turns until `stop()`. Errors: `KeyboardInterrupt` and `SystemExit` of callbacks, errors of the poller; what was
@@ -153,32 +151,9 @@ fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: En
     };
     let outer = this.current_handle.take();
     this.current_handle.set(running);
-    with_stopwatch(py, this, shown, || {
+    stopwatch::watched(py, this, shown, || {
         let done = run_entry(py, this, engine, entry);
         this.current_handle.set(outer);
         done
     })
-}
-
-/// Says, if that takes long, what has taken so long.
-pub(super) fn with_stopwatch(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    shown: Option<Own>,
-    f: impl FnOnce() -> PyRes<()>,
-) -> PyRes<()> {
-    let before = clock::now_ns();
-    f()?;
-    let seconds = clock::now_ns().saturating_sub(before) as f64 / 1e9;
-    if let Some(shown) = shown.filter(|_| seconds >= this.slow_callback_duration.get()) {
-        warn_slow(py, &shown.bound(py).repr()?.to_string(), seconds)?;
-    }
-    Ok(())
-}
-
-fn warn_slow(py: Python<'_>, what: &str, seconds: f64) -> PyRes<()> {
-    let logger = py.import("asyncio.log")?.getattr("logger")?;
-    let format = "Executing %s took %.3f seconds";
-    logger.call_method1(names::WARNING.text(), (format, what, seconds))?;
-    Ok(())
 }
