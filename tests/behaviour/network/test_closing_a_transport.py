@@ -213,6 +213,26 @@ def test_writing_nothing_after_close_is_nothing(run, pair, log):
     assert "raised exception" not in log.text
 
 
+def test_a_write_from_another_thread_does_not_wait_for_the_loop_to_wake(run, recorder):
+    """Nobody may, but many do, and asyncio sends it at once."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        left, right = socket.socketpair()
+        transport, protocol = await loop.create_unix_connection(recorder, sock=left)
+
+        def write():
+            transport.write(b"x")
+            return right.recv(10)
+
+        assert await loop.run_in_executor(None, write) == b"x"
+        transport.abort()
+        await protocol.has("lost")
+        right.close()
+
+    run(main(), debug=False)
+
+
 def test_write_after_write_eof_is_an_error(run, pair):
     async def main():
         async with pair() as (left, _):

@@ -153,7 +153,7 @@ def test_set_protocol(run, pair, recorder):
             second = recorder()
             second.transport = right.transport
             assert right.transport.get_protocol() is right
-            right.transport.set_protocol(second)
+            right.transport.set_protocol(protocol=second)
             assert right.transport.get_protocol() is second
             left.transport.write(b"two")
             assert await second.received(3) == b"two"

@@ -18,7 +18,7 @@ use pyo3::types::PyFloat;
 
 use crate::engine::{Engine, SinkRef};
 use crate::ffi::buffer::Payload;
-use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised, Slot, spare_bytes};
+use crate::ffi::{GuardedCell, Own, Params, PyRes, Raised, Slot, runtime, spare_bytes};
 use crate::names;
 
 /// A write of more bytes does not wait for others: what is in the processor's cache now would not be later.
@@ -113,7 +113,9 @@ impl Outgoing {
     /// told; if not, all that waits is to be sent now.
     #[inline]
     pub fn waits(&self, engine: &Slot<Engine>, length: usize, sink: &Own) -> bool {
-        let Some(engine) = engine.get().filter(|engine| engine.thread() != 0) else {
+        // Nobody may write from another thread, but some do, and a loop that sleeps has no turn that would end.
+        let in_turn = |engine: &Own<Engine>| engine.thread() == runtime::thread_ident();
+        let Some(engine) = engine.get().filter(in_turn) else {
             return false;
         };
         if self.is_due(length) || self.is_alone(&engine) {

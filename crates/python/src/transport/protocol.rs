@@ -7,8 +7,11 @@ use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 
-use crate::ffi::{Immortal, Own, PyRes, Slot, Visit, call};
+use crate::ffi::{Immortal, Own, Params, PyRes, Slot, Visit, call};
 use crate::names;
+
+/// The signature of `set_protocol`.
+pub static SET_PROTOCOL: Params<1> = Params::one("set_protocol", &names::PROTOCOL);
 
 /// How bytes reach a protocol of ours without a call of Python; told by the room above that has one.
 #[derive(Debug)]

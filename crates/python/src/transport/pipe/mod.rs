@@ -18,7 +18,7 @@ use ferrio_core::conn::{Action, Conn};
 use ferrio_reactor::{Interest, net};
 use pyo3::prelude::*;
 
-use super::protocol::Protocol;
+use super::protocol::{Protocol, SET_PROTOCOL};
 use super::report;
 use super::socket::Socket;
 use crate::engine::{Direction, Engine, Entry, SinkCall, SinkRef, Watcher};
@@ -322,10 +322,12 @@ fn methods() -> Vec<Method<PipeTransport>> {
             c"get_protocol($self, /)\n--\n\nThe protocol.",
             |_, this: &Own<PipeTransport>| this.protocol.object(),
         ),
-        Method::one(
+        Method::args(
             c"set_protocol",
-            c"set_protocol($self, protocol, /)\n--\n\nSwitch to another protocol.",
-            |py, this: &Own<PipeTransport>, protocol: &Own| this.protocol.set(py, protocol),
+            c"set_protocol($self, /, protocol)\n--\n\nSwitch to another protocol.",
+            |py, this: &Own<PipeTransport>, args: Args<'_>| {
+                this.protocol.set(py, args.bind_one(py, &SET_PROTOCOL)?)
+            },
         ),
         Method::args(
             c"get_extra_info",

@@ -8,6 +8,7 @@ use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, TypeBuild
 use crate::names;
 use crate::transport::in_own_context;
 use crate::transport::outgoing::{LIMITS, limits_object};
+use crate::transport::protocol::SET_PROTOCOL;
 
 static GET_EXTRA_INFO: Params<2> = Params {
     function: "get_extra_info",
@@ -51,8 +52,8 @@ fn pause_reading(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     StreamTransport::update_interest(py, this)
 }
 
-fn set_protocol(py: Python<'_>, this: &Own<StreamTransport>, protocol: &Own) -> PyRes<()> {
-    this.protocol.set(py, protocol)
+fn set_protocol(py: Python<'_>, this: &Own<StreamTransport>, args: Args<'_>) -> PyRes<()> {
+    this.protocol.set(py, args.bind_one(py, &SET_PROTOCOL)?)
 }
 
 fn force_close(py: Python<'_>, this: &Own<StreamTransport>, error: &Own) -> PyRes<()> {
@@ -188,9 +189,9 @@ fn living() -> Vec<Method<StreamTransport>> {
             c"get_protocol($self, /)\n--\n\nThe protocol.",
             |_, this: &Own<StreamTransport>| this.protocol.object(),
         ),
-        Method::one(
+        Method::args(
             c"set_protocol",
-            c"set_protocol($self, protocol, /)\n--\n\nSwitch to another protocol.",
+            c"set_protocol($self, /, protocol)\n--\n\nSwitch to another protocol.",
             set_protocol,
         ),
         Method::args(

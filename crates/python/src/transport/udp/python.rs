@@ -9,6 +9,7 @@ use super::{DatagramTransport, Peer, abort, close, send};
 use crate::ffi::{Args, Immortal, Method, Own, Params, Property, PyRes, Raised, TypeBuilder};
 use crate::names;
 use crate::transport::outgoing::{self, LIMITS, limits_object};
+use crate::transport::protocol::SET_PROTOCOL;
 
 /// The dict behind `get_extra_info`, and what is known of the socket's peer.
 pub(super) fn make_extra(py: Python<'_>, socket: &Own) -> PyRes<(Own, Peer)> {
@@ -188,10 +189,12 @@ fn living() -> Vec<Method<DatagramTransport>> {
             c"get_protocol($self, /)\n--\n\nThe protocol.",
             |_, this: &Own<DatagramTransport>| this.protocol.object(),
         ),
-        Method::one(
+        Method::args(
             c"set_protocol",
-            c"set_protocol($self, protocol, /)\n--\n\nSwitch to another protocol.",
-            |py, this: &Own<DatagramTransport>, protocol: &Own| this.protocol.set(py, protocol),
+            c"set_protocol($self, /, protocol)\n--\n\nSwitch to another protocol.",
+            |py, this: &Own<DatagramTransport>, args: Args<'_>| {
+                this.protocol.set(py, args.bind_one(py, &SET_PROTOCOL)?)
+            },
         ),
         Method::args(
             c"get_extra_info",
