@@ -1,7 +1,10 @@
 """The exception handler: who gets what, what the default one writes, and what happens when it fails
 itself."""
 
+import asyncio
 import logging
+import socket
+import sys
 
 import pytest
 
@@ -145,3 +148,43 @@ def test_the_handler_runs_in_the_context_of_the_callback(loop):
     loop.stop()
     loop.run_forever()
     assert seen == ["callback" if sys.version_info >= (3, 12) else "unset"]
+
+
+@pytest.mark.parametrize("where", ["callback", "timer", "reader", "connection_made", "data_received"])
+def test_a_handler_runs_while_the_error_is_handled(loop, where):
+    """So `logger.exception` and `traceback.print_exc` show it, and what the handler raises has it for its context."""
+    error, seen = ZeroDivisionError(where), []
+    left, right = socket.socketpair()
+    left.setblocking(False)
+
+    def handler(loop, context):
+        seen.append((context["exception"], sys.exc_info()[1]))
+        told.set_result(None)
+
+    def fail(*args):
+        loop.remove_reader(left) if where == "reader" else None
+        raise error
+
+    class Failing(asyncio.Protocol):
+        pass
+
+    loop.set_exception_handler(handler)
+    transport, told = None, loop.create_future()
+    if where == "callback":
+        loop.call_soon(fail)
+    elif where == "timer":
+        loop.call_later(0.001, fail)
+    elif where == "reader":
+        loop.add_reader(left, fail)
+    else:
+        setattr(Failing, where, fail)
+        transport, _ = loop.run_until_complete(loop.create_unix_connection(Failing, sock=left))
+    right.send(b"x")
+    loop.run_until_complete(told)
+    assert seen == [(error, error)]
+    assert sys.exc_info() == (None, None, None)
+    if transport is not None:
+        transport.abort()
+        loop.run_until_complete(asyncio.sleep(0))
+    left.close()
+    right.close()

@@ -111,8 +111,10 @@ def test_pythons_own_handlers_work_without_add_signal_handler(loop):
     assert seen == [signal.SIGUSR1]
 
 
-def test_a_handler_interrupts_callbacks_that_are_all_native(loop):
+def test_a_handler_interrupts_callbacks_that_are_all_native(flavour, loop):
     """The interpreter looks for signals only where it runs bytecode; here nobody else does."""
+    if flavour.name == "asyncio":
+        pytest.skip("asyncio's runs bytecode, and an interrupt at the wrong moment leaves it the running loop for ever")
 
     def ring(number, frame):
         raise KeyboardInterrupt
@@ -121,7 +123,6 @@ def test_a_handler_interrupts_callbacks_that_are_all_native(loop):
     again.__setstate__((loop.call_soon, (again,), {}, {}))
     previous = signal.signal(signal.SIGALRM, ring)
     try:
-        # Not before: on a busy machine asyncio's loop would be interrupted while it begins to run.
         loop.call_soon(signal.setitimer, signal.ITIMER_REAL, 0.01)
         loop.call_soon(again)
         with pytest.raises(KeyboardInterrupt):

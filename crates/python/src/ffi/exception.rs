@@ -41,6 +41,27 @@ pub fn raise_made(py: Python<'_>, made: PyRes) -> Raised {
     }
 }
 
+/// Runs `f` as the body of an `except` runs: `sys.exc_info()` has the exception, and what is raised there has it for its context.
+pub fn while_handled<R>(_py: Python<'_>, exception: &Own, f: impl FnOnce() -> R) -> R {
+    struct Before(*mut ffi::PyObject);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            // SAFETY: what was handled before, which is ours to let go of, or null for nothing; attached, as `while_handled` is.
+            unsafe {
+                ffi::PyErr_SetHandledException(self.0);
+                ffi::Py_XDECREF(self.0);
+            }
+        }
+    }
+    // SAFETY: attached; gives a new reference or null, and takes one of its own to a live exception instance.
+    let _before = unsafe {
+        let before = Before(ffi::PyErr_GetHandledException());
+        ffi::PyErr_SetHandledException(exception.as_ptr());
+        before
+    };
+    f()
+}
+
 /// Is it an exception instance?
 pub fn is_instance(object: &Own) -> bool {
     // SAFETY: looks at type flags.

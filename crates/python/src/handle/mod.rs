@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 
 use crate::ffi::{
     Class, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot, Visit,
-    WithWeakrefs, call, context, runtime, snapshot,
+    WithWeakrefs, call, context, exception, runtime, snapshot,
 };
 use crate::names;
 
@@ -376,7 +376,9 @@ pub fn report(py: Python<'_>, this: &Own<Handle>, exception: Own) -> PyRes<()> {
         details.set_item("source_traceback", traceback.bound(py))?;
     }
     let details = Own::from(details.into_any());
-    call::method(py, &owner, &names::CALL_EXCEPTION_HANDLER, &[&details]).map(drop)
+    exception::while_handled(py, &exception, || {
+        call::method(py, &owner, &names::CALL_EXCEPTION_HANDLER, &[&details]).map(drop)
+    })
 }
 
 fn handle_methods() -> Vec<Method<Handle>> {

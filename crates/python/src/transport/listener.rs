@@ -16,6 +16,7 @@ use crate::error;
 use crate::ffi::call::FunctionCell;
 use crate::ffi::{
     Args, Class, Method, Own, Plain, PyRes, Slot, TypeBuilder, TypeSlot, Visit, call, context,
+    exception,
 };
 use crate::names;
 
@@ -217,13 +218,10 @@ fn report(py: Python<'_>, this: &Own<Listener>, exception: &Own, text: &str) -> 
         details.set_item("socket", class.call1((socket.bound(py),))?)?;
     }
     let details = Own::from(details.into_any());
-    call::method(
-        py,
-        engine.as_any(),
-        &names::CALL_EXCEPTION_HANDLER,
-        &[&details],
-    )
-    .map(drop)
+    exception::while_handled(py, exception, || {
+        let name = &names::CALL_EXCEPTION_HANDLER;
+        call::method(py, engine.as_any(), name, &[&details]).map(drop)
+    })
 }
 
 /// Stops accepting; the socket is the server's to close.

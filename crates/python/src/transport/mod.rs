@@ -10,7 +10,7 @@ use ferrio_core::conn::{Action, Conn};
 use pyo3::prelude::*;
 
 use crate::engine::{Engine, SinkRef};
-use crate::ffi::{Own, PyRes, Slot, call, context};
+use crate::ffi::{Own, PyRes, Slot, call, context, exception};
 use crate::names;
 
 pub mod file;
@@ -85,11 +85,8 @@ fn report(
     details.set_item("transport", transport.bound(py))?;
     details.set_item("protocol", protocol.bound(py))?;
     let details = Own::from(details.into_any());
-    call::method(
-        py,
-        engine.as_any(),
-        &names::CALL_EXCEPTION_HANDLER,
-        &[&details],
-    )
-    .map(drop)
+    exception::while_handled(py, exception, || {
+        let name = &names::CALL_EXCEPTION_HANDLER;
+        call::method(py, engine.as_any(), name, &[&details]).map(drop)
+    })
 }
