@@ -20,8 +20,11 @@ PROGRAMS = pathlib.Path(__file__).with_name("programs")
 SHARE = float(os.environ.get("FERRIO_STRESS_SHARE", "1"))
 ONLY_STOCK = os.environ.get("FERRIO_ONLY_STOCK") == "1"
 
+# asyncio asks for its own child watcher with this warning switched off, which of several threads one undoes for another.
+QUIET = ["-W", "ignore:'get_child_watcher' is deprecated:DeprecationWarning"]
+
 # Interpreter flags and environment.
-MODES = {"plain": ([], {}), "dev": (["-X", "dev"], {}), "debug": ([], {"PYTHONASYNCIODEBUG": "1"})}
+MODES = {"plain": ([], {}), "dev": (["-X", "dev", *QUIET], {}), "debug": ([], {"PYTHONASYNCIODEBUG": "1"})}
 
 
 #: Operations of programs/cancelled.py after which stock asyncio has something left.
