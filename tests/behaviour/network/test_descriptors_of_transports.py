@@ -49,6 +49,27 @@ def test_a_stream_keeps_its_own(run, pair, state):
     run(main())
 
 
+async def still_works(transport, protocol, peer):
+    peer.send(b"hello")
+    await protocol.received(5)
+    transport.abort()
+    await protocol.has("lost")
+    peer.close()
+
+
+async def refused(recorder, pause, claim):
+    """A transport, paused or not, whose socket somebody else wants to use in vain."""
+    loop = asyncio.get_running_loop()
+    left, right = socket.socketpair()
+    transport, protocol = await loop.create_unix_connection(recorder, sock=left)
+    if pause:
+        transport.pause_reading()
+    with pytest.raises(RuntimeError, match="is used by transport"):
+        await claim(loop, left)
+    transport.resume_reading()
+    await still_works(transport, protocol, right)
+
+
 #: From 3.14 on a socket is closed where it comes to have no transport (gh-153133): here the first one's.
 keeps_sockets = pytest.mark.skipif(sys.version_info >= (3, 14), reason="the refused one closes the socket")
 
@@ -63,42 +84,12 @@ def checks_for_transports(flavour):
 def test_a_second_transport_is_refused(flavour, run, recorder, pause):
     checks_for_transports(flavour)
 
-    async def main():
-        loop = asyncio.get_running_loop()
-        left, right = socket.socketpair()
-        transport, protocol = await loop.create_unix_connection(recorder, sock=left)
-        if pause:
-            transport.pause_reading()
-        with pytest.raises(RuntimeError, match="is used by transport"):
-            await loop.create_unix_connection(recorder, sock=left)
-        transport.resume_reading()
-        right.send(b"hello")
-        await protocol.received(5)
-        transport.abort()
-        await protocol.has("lost")
-        right.close()
-
-    run(main())
+    run(refused(recorder, pause, lambda loop, sock: loop.create_unix_connection(recorder, sock=sock)))
 
 
 @pytest.mark.parametrize("pause", [False, True])
 def test_socket_calls_are_refused(run, recorder, pause):
-    async def main():
-        loop = asyncio.get_running_loop()
-        left, right = socket.socketpair()
-        transport, protocol = await loop.create_unix_connection(recorder, sock=left)
-        if pause:
-            transport.pause_reading()
-        with pytest.raises(RuntimeError, match="is used by transport"):
-            await loop.sock_recv(left, 10)
-        transport.resume_reading()
-        right.send(b"hello")
-        await protocol.received(5)
-        transport.abort()
-        await protocol.has("lost")
-        right.close()
-
-    run(main())
+    run(refused(recorder, pause, lambda loop, sock: loop.sock_recv(sock, 10)))
 
 
 @keeps_sockets
@@ -109,13 +100,9 @@ def test_two_at_once(flavour, run, recorder):
         loop = asyncio.get_running_loop()
         left, right = socket.socketpair()
         both = [loop.create_task(loop.create_unix_connection(recorder, sock=left)) for _ in range(2)]
-        (transport, protocol), refused = await asyncio.gather(*both, return_exceptions=True)
-        assert isinstance(refused, RuntimeError)
-        right.send(b"hello")
-        await protocol.received(5)
-        transport.abort()
-        await protocol.has("lost")
-        right.close()
+        (transport, protocol), error = await asyncio.gather(*both, return_exceptions=True)
+        assert isinstance(error, RuntimeError)
+        await still_works(transport, protocol, right)
 
     run(main())
 
