@@ -42,19 +42,28 @@ python() {
     debug "$1"
 }
 
+# What fails is noted in a directory of the step's own, and is all that `again` runs; all is run again where the first time came to no end.
+run_tests() {
+    local version=$1 record=$root/target/tests/${FUNCNAME[1]}-$1 which=--cache-clear
+    shift
+    [ -z "${FERRIO_AGAIN:-}" ] || which=--last-failed
+    # shellcheck disable=SC2086
+    ".venv-$version/bin/python" ${PYTHON_OPTIONS:-} -m pytest -q -o cache_dir="$record" "$which" "$@"
+}
+
 behaviour() {
     say "behaviour tests on CPython $1"
-    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/behaviour tests/regressions tests/typing tests/stress/test_nothing_grows.py
+    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} run_tests "$1" tests/behaviour tests/regressions tests/typing tests/stress/test_nothing_grows.py
 }
 
 debug() {
     say "behaviour tests in debug mode, CPython $1"
-    PYTHONASYNCIODEBUG=1 ".venv-$1/bin/python" -X dev -m pytest -q tests/behaviour tests/regressions -k "ferrio and not asyncio"
+    PYTHONASYNCIODEBUG=1 PYTHON_OPTIONS="-X dev" run_tests "$1" tests/behaviour tests/regressions -k "ferrio and not asyncio"
 }
 
 stress() {
     say "stress: nothing is lost, CPython $1"
-    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} ".venv-$1/bin/python" -m pytest -q tests/stress/test_nothing_is_lost.py
+    FERRIO_STRESS_SHARE=${FERRIO_STRESS_SHARE:-0.01} run_tests "$1" tests/stress/test_nothing_is_lost.py
 }
 
 conformance() {
@@ -74,20 +83,20 @@ seeds() {
     say "examples, the guide and learners' programs under python -m ferrio, CPython $1"
     install_into ".venv-$1" -r requirements/ecosystem.txt
     install_seeds "$1"
-    ".venv-$1/bin/python" -m pytest -q tests/seeds tests/examples tests/docs/test_guide.py benches/tests
+    run_tests "$1" tests/seeds tests/examples tests/docs/test_guide.py benches/tests
 }
 
 ecosystem() {
     say "real libraries and servers on ferrio and on asyncio, CPython $1"
     install_into ".venv-$1" -r requirements/ecosystem.txt
-    ".venv-$1/bin/python" -m pytest -q tests/ecosystem -m "not fire"
+    run_tests "$1" tests/ecosystem -m "not fire"
 }
 
 fire() {
     say "servers killed under load, crowds of clients, CPython $1"
     install_into ".venv-$1" -r requirements/ecosystem.txt
     install_seeds "$1"
-    ".venv-$1/bin/python" -m pytest -q tests/ecosystem -m fire
+    run_tests "$1" tests/ecosystem -m fire
 }
 
 docs() {
@@ -96,7 +105,7 @@ docs() {
     install_into ".venv-$1" -r requirements/ecosystem.txt
     install_beside "$1" recipes
     PYTHONPATH=$root/target/recipes-py$1 FERRIO_RECIPES=all \
-        ".venv-$1/bin/python" -m pytest -q tests/docs/test_site.py tests/docs/test_recipes.py
+        run_tests "$1" tests/docs/test_site.py tests/docs/test_recipes.py
 }
 
 # Is there an interpreter of that version? In CI a new one is brought where the machine has none.
@@ -151,8 +160,8 @@ in_one_piece() {
     return "$status"
 }
 
-# The steps that failed while another ran beside them, alone, as CPython's own runner does: what fails twice is broken, what
-# passes now is a race to look for, in the test or in us, and is named.
+# What failed while another step ran beside it, alone, as CPython's own runner does: what fails twice is broken, what passes now
+# is a race to look for, in the test or in us, and is named.
 again() {
     local log step status=0
     for log in "$failed"/*; do
@@ -161,7 +170,7 @@ again() {
         tail -n 150 "$log" | grep -v '^SKIPPED' || true
         say "$step again, alone"
         # shellcheck disable=SC2086
-        if scripts/test.sh $step; then say "PASSED ONLY ALONE: $step"; else say "FAILED TWICE: $step"; status=1; fi
+        if FERRIO_AGAIN=true scripts/test.sh $step; then say "PASSED ONLY ALONE: $step"; else say "FAILED TWICE: $step"; status=1; fi
         rm "$log"
     done
     return "$status"

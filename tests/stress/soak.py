@@ -50,6 +50,8 @@ def soak(module, name, count):
     if installed:
         module.install()
     loop = module.new_event_loop()
+    # A pool starts another thread whenever none is idle, which depends on the machine's load; a sample would count each.
+    loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
     samples = []
     for _ in range(PARTS):
         loop.run_until_complete(WORKLOADS[name][0](loop, max(1, count // PARTS)))
@@ -57,9 +59,6 @@ def soak(module, name, count):
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
     return samples
-
-
-ONE_THREAD = concurrent.futures.ThreadPoolExecutor(1)
 
 
 async def value(result):
@@ -228,8 +227,6 @@ async def threadsafe_calls(loop, count):
 
 @workload(20_000)
 async def executor_jobs(loop, count):
-    # A pool starts another thread whenever none is idle, which depends on the machine's load; a sample would count each.
-    loop.set_default_executor(ONE_THREAD)
     for number in range(count):
         assert await loop.run_in_executor(None, abs, -number) == number
 
