@@ -81,6 +81,12 @@ class LoopSpec:
         except importlib.metadata.PackageNotFoundError:
             return None
 
+    def build(self) -> str | None:
+        """How it was compiled, where it says so: ferrio does."""
+        if self.module.partition(".")[0] != "ferrio":
+            return None
+        return importlib.import_module("ferrio._ferrio").__build__
+
     def load(self) -> Callable:
         """Call `install`, if there is one, and return the factory. For the cell's own process."""
         if self.install:

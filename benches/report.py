@@ -156,7 +156,7 @@ def document(run: Run, baseline: str, git: dict) -> dict:
 def _loop(loop: LoopSpec) -> dict:
     if loop.limit:
         return {"limit": loop.limit}
-    return {"factory": loop.factory, "install": loop.install, "version": loop.version()}
+    return {"factory": loop.factory, "install": loop.install, "version": loop.version(), "build": loop.build()}
 
 
 def load(path: Path) -> dict:

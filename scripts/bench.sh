@@ -14,7 +14,11 @@ case ${1:-} in
         ;;
 esac
 
-scripts/build.sh "$version" release bench
+# As wheels are built. Where that cannot be done the figures say so ("build"), and so do we.
+scripts/build.sh "$version" pgo bench || {
+    say "WITHOUT A PROFILE (see the error above): slower in what does not wait for the kernel"
+    scripts/build.sh "$version" release bench
+}
 install_seeds "$version"
 
 # Debian's interpreter has its library inside; extensions that ask for the library itself (talyn) find it here, and none of those that stand

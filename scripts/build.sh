@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Build ferrio into a virtual environment of the checkout.
-# usage: scripts/build.sh [VERSION [dev|release [REQUIREMENTS...]]]      e.g. scripts/build.sh 3.13 release demo
-# Result: .venv-VERSION/bin/python, in which `import ferrio` works. VERSION: 3.11 …; default 3.13, else the newest there is.
+# usage: scripts/build.sh [VERSION [dev|release|pgo|wheel [REQUIREMENTS...]]]      e.g. scripts/build.sh 3.13 release demo
+# Result: .venv-VERSION/bin/python, in which `import ferrio` works; with `wheel` a wheel in target/wheels instead. VERSION: 3.11 …;
+# default 3.13, else the newest there is. `pgo` and `wheel` are release builds that know what is hot (scripts/pgo.sh).
 # REQUIREMENTS name files in requirements/ (default: test).
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -31,7 +32,16 @@ for name in "$@"; do requirements+=(-r "requirements/$name.txt"); done
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${requirements[@]}"
 
 # One target directory per version: PyO3 is compiled anew whenever the interpreter changes.
-say "ferrio for CPython $version ($profile)"
 export CARGO_TARGET_DIR=$root/target/py$version
-PATH=$root/$venv/bin:$PATH VIRTUAL_ENV=$root/$venv maturin develop --quiet --profile "$profile"
-"$venv/bin/python" -c 'import ferrio, sys; print("ferrio", ferrio.__version__, "for CPython", sys.version.split()[0])'
+how=(develop --profile "$profile")
+case $profile in pgo | wheel)
+    hot=$(scripts/pgo.sh "$version" | tail -n 1)
+    export RUSTFLAGS="${RUSTFLAGS:-} -Cprofile-use=$hot" CARGO_TARGET_DIR=$root/target/pgo-py$version
+    how=(develop --release)
+    [ "$profile" = pgo ] || how=(build --release --out target/wheels)
+    ;;
+esac
+say "ferrio for CPython $version ($profile)"
+PATH=$root/$venv/bin:$PATH VIRTUAL_ENV=$root/$venv maturin "${how[@]}" --quiet
+[ "$profile" = wheel ] ||
+    "$venv/bin/python" -c 'import ferrio, sys; print("ferrio", ferrio.__version__, "for CPython", sys.version.split()[0])'

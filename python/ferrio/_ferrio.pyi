@@ -26,7 +26,7 @@ else:
     _CoroutineLike: TypeAlias = Generator[Any, None, _T_co] | Coroutine[Any, Any, _T_co]
     _AwaitableLike: TypeAlias = Generator[Any, None, _T_co] | Awaitable[_T_co]
 
-__all__ = ["__version__", "CrossQueue", "Loop", "Future", "Task", "TaskGroup", "Timeout"]
+__all__ = ["__build__", "__version__", "CrossQueue", "Loop", "Future", "Task", "TaskGroup", "Timeout"]
 __all__ += ["_give_loop_methods_to", "_print_uncaught", "_die_of_interrupt_at_exit", "_track_coroutine_origins"]
 __all__ += ["StreamReader", "StreamWriter", "StreamReaderProtocol", "_STREAM_METHODS", "_set_stream_classes"]
 __all__ += ["_native_method"]
@@ -54,6 +54,8 @@ class _TaskFactory(Protocol):
     def __call__(self, loop: asyncio.AbstractEventLoop, coro: _CoroutineLike[_T], /) -> asyncio.Future[_T]: ...
 
 __version__: Final[str]
+__build__: Final[str]
+"""How it was compiled: "dev", "release" or "release, profile-guided"."""
 
 @disjoint_base
 class TaskGroup:

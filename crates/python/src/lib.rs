@@ -41,6 +41,7 @@ fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
     runtime::find_running_loop(module.py())?;
     make_types(module.py())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("__build__", env!("FERRIO_BUILD"))?;
     add::<event_loop::Loop>(module, "Loop")?;
     add::<future::Future>(module, "Future")?;
     add::<task::Task>(module, "Task")?;
