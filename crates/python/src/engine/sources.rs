@@ -32,6 +32,11 @@ fn index(fd: RawFd) -> usize {
     usize::try_from(fd).unwrap_or(usize::MAX)
 }
 
+/// The descriptor, and which entry for it.
+fn key(fd: RawFd, generation: u32) -> Key {
+    Key(u64::from(generation) << 32 | u64::from(fd as u32))
+}
+
 impl Sources {
     /// The descriptor a key was made for.
     pub fn fd_of(key: Key) -> RawFd {
@@ -41,7 +46,7 @@ impl Sources {
     /// The key that `insert` will enter the descriptor under.
     pub fn next_key(&self, fd: RawFd) -> Key {
         let generation = self.rows.get(index(fd)).map_or(0, |row| row.generation);
-        Key(u64::from(generation.wrapping_add(1)) << 32 | u64::from(fd as u32))
+        key(fd, generation.wrapping_add(1))
     }
 
     /// Enters a source for a descriptor that has none and that the kernel knows: the table is as long as the greatest number.
@@ -54,7 +59,7 @@ impl Sources {
         row.generation = row.generation.wrapping_add(1);
         debug_assert!(row.registered.is_none(), "descriptor entered twice");
         row.registered = Some(Registered { source, interest });
-        Key(u64::from(row.generation) << 32 | u64::from(fd as u32))
+        key(fd, row.generation)
     }
 
     /// Gives a registered descriptor a new key; events for the old one find nobody.
@@ -76,7 +81,7 @@ impl Sources {
     /// The source behind a descriptor, with its key.
     pub fn by_fd(&mut self, fd: RawFd) -> Option<(Key, &mut Registered)> {
         let row = self.rows.get_mut(index(fd))?;
-        let key = Key(u64::from(row.generation) << 32 | u64::from(fd as u32));
+        let key = key(fd, row.generation);
         row.registered.as_mut().map(|registered| (key, registered))
     }
 
@@ -97,7 +102,7 @@ impl Sources {
     pub fn iter_with_keys(&self) -> impl Iterator<Item = (Key, &Registered)> {
         let rows = self.rows.iter().enumerate();
         rows.filter_map(|(fd, row)| {
-            let key = Key(u64::from(row.generation) << 32 | fd as u64);
+            let key = key(fd as RawFd, row.generation);
             Some((key, row.registered.as_ref()?))
         })
     }

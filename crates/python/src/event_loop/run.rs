@@ -179,7 +179,7 @@ pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     let stop = stopper(py)?;
     let enclosing = nested::disarm(py, this, stop)?;
     let done = run(py, this, None);
-    and_then(py, done, || nested::arm(py, this, stop, enclosing))
+    exception::and_then(py, done, || nested::arm(py, this, stop, enclosing))
 }
 
 /// One run, which ends by `stop()`. `awaited`: what is going to stop it.
@@ -194,21 +194,7 @@ fn run(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<()> {
         let text = format!("ferrio: internal error: {}", what.unwrap_or_default());
         Err(Raised::new::<pyo3::exceptions::PySystemError>(py, text))
     });
-    and_then(py, done, || leave(py, this, borrowed))
-}
-
-/// Something that has to be done after an error too. The first error is the one that counts.
-fn and_then<R>(py: Python<'_>, done: PyRes<R>, last: impl FnOnce() -> PyRes<()>) -> PyRes<R> {
-    match done {
-        Ok(value) => last().map(|()| value),
-        Err(error) => {
-            let exception = error.take(py);
-            if let Err(second) = last() {
-                second.write_unraisable(py, None);
-            }
-            Err(exception::restore(py, exception))
-        }
-    }
+    exception::and_then(py, done, || leave(py, this, borrowed))
 }
 
 /// The done callback of `run_until_complete`: stops the loop, except after the errors that have stopped it already.
@@ -265,7 +251,7 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_
     let stop = stopper(py)?;
     let enclosing = nested::disarm(py, this, stop)?;
     let done = run_until_done(py, this, &future, is_new);
-    and_then(py, done, || nested::arm(py, this, stop, enclosing))?;
+    exception::and_then(py, done, || nested::arm(py, this, stop, enclosing))?;
     call::method(py, &future, &names::RESULT, &[])
 }
 

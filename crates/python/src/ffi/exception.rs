@@ -115,6 +115,20 @@ pub fn after_finally<T>(py: Python<'_>, tried: Result<T, Own>, finally: PyRes<()
     }
 }
 
+/// Something that has to be done after an error too. The first error is the one that counts.
+pub fn and_then<R>(py: Python<'_>, done: PyRes<R>, last: impl FnOnce() -> PyRes<()>) -> PyRes<R> {
+    match done {
+        Ok(value) => last().map(|()| value),
+        Err(error) => {
+            let exception = error.take(py);
+            if let Err(second) = last() {
+                second.write_unraisable(py, None);
+            }
+            Err(restore(py, exception))
+        }
+    }
+}
+
 /// `error.__cause__ = cause`, as `raise error from cause` does, `__suppress_context__` and all.
 pub fn set_cause(error: &Own, cause: &Own) {
     // SAFETY: two exception instances; SetCause takes over a reference.

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use ferrio_core::conn::{Action, Conn};
 use pyo3::prelude::*;
 
-use crate::engine::{Engine, SinkRef};
+use crate::engine::{Engine, Entry, SinkCall, SinkRef};
 use crate::ffi::{Own, PyRes, Slot, call, context, exception};
 use crate::names;
 
@@ -50,17 +50,33 @@ fn in_own_context<R>(py: Python<'_>, context: &Slot, f: impl FnOnce() -> PyRes<R
     }
 }
 
-/// `connection_made` is about to be called; a run of the loop inside it does the rest of the start.
-fn note_starting(engine: &Slot<Engine>, transport: &Own) {
-    if let Some(engine) = engine.get() {
+/// `connection_made`, which `tell` calls, then the rest of the start: asyncio's order. A run of the loop inside `connection_made` has
+/// done the rest already; after an interrupt in it the next run does.
+fn begin(
+    engine: &Slot<Engine>,
+    transport: &Own,
+    tell: impl FnOnce() -> PyRes<()>,
+    started: impl FnOnce() -> PyRes<()>,
+) -> PyRes<()> {
+    let engine = engine.get();
+    if let Some(engine) = &engine {
         engine.note_starting(SinkRef(transport.clone()));
     }
-}
-
-/// It has been called: is the rest of the start still to be done?
-fn finish_starting(engine: &Slot<Engine>, transport: &Own) -> bool {
-    let engine = engine.get();
-    engine.is_none_or(|engine| engine.finish_starting(transport))
+    let told = tell();
+    let to_be_started = engine
+        .as_ref()
+        .is_none_or(|engine| engine.finish_starting(transport));
+    match (told, to_be_started) {
+        (Ok(()), true) => started(),
+        (Err(interrupt), true) => {
+            if let Some(engine) = engine {
+                let sink = SinkRef(transport.clone());
+                engine.schedule_quietly(Entry::sink(sink, SinkCall::Started));
+            }
+            Err(interrupt)
+        }
+        (told, false) => told,
+    }
 }
 
 /// Is there an end of a turn at which bytes can be flushed? Outside of a run they are sent at once.

@@ -135,20 +135,12 @@ impl PipeTransport {
         super::change(&self.conn, transition)
     }
 
-    /// `connection_made`, then watching the descriptor, then whoever waits: asyncio's order.
+    /// `connection_made`, then watching the descriptor, then whoever waits.
     fn begin(py: Python<'_>, this: &Own<Self>, watch: impl FnOnce() -> PyRes<()>) -> PyRes<()> {
-        super::note_starting(&this.engine, this.as_any());
-        let made = Self::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
-        let to_be_started = super::finish_starting(&this.engine, this.as_any());
-        match (made, to_be_started) {
-            (Ok(()), true) => Self::started(py, this, watch),
-            (Err(interrupt), true) => {
-                // The next run goes on.
-                Self::later(this, SinkCall::Started);
-                Err(interrupt)
-            }
-            (made, false) => made,
-        }
+        let tell = || Self::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
+        super::begin(&this.engine, this.as_any(), tell, || {
+            Self::started(py, this, watch)
+        })
     }
 
     fn started(py: Python<'_>, this: &Own<Self>, watch: impl FnOnce() -> PyRes<()>) -> PyRes<()> {

@@ -181,16 +181,14 @@ fn unblocked(py: Python<'_>, this: &Own<WritePipeTransport>) -> PyRes<()> {
             this.outgoing.set_blocked(false);
             let told = tell(py, this, this.outgoing.after_drain());
             // An interrupt in it must not leave us waiting to write nothing.
-            let interrupt = told.err().map(|error| error.take(py));
-            update_interest(py, this)?;
-            // `resume_writing` may have written more.
-            if !this.outgoing.has_bytes() {
-                drained(py, this)?;
-            }
-            match interrupt {
-                Some(exception) => Err(exception::restore(py, exception)),
-                None => Ok(()),
-            }
+            exception::and_then(py, told, || {
+                update_interest(py, this)?;
+                // `resume_writing` may have written more.
+                if this.outgoing.has_bytes() {
+                    return Ok(());
+                }
+                drained(py, this)
+            })
         }
     }
 }

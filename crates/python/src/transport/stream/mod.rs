@@ -345,25 +345,17 @@ pub fn ready(
     Ok(())
 }
 
-/// `connection_made`, then reading, then whoever waits for the connection: asyncio's order.
+/// `connection_made`, then reading, then whoever waits for the connection.
 fn begin(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
-    super::note_starting(&this.engine, this.as_any());
-    let made = this.in_context(py, || {
-        this.protocol
-            .call(py, &names::CONNECTION_MADE, &[this.as_any()])
-            .map(drop)
-    });
-    let to_be_started = super::finish_starting(&this.engine, this.as_any());
-    let told = report_callback(py, this, made, &names::CONNECTION_MADE);
-    match (told, to_be_started) {
-        (Ok(()), true) => started(py, this),
-        (Err(interrupt), true) => {
-            // The next run goes on.
-            this.later(py, this, SinkCall::Started)?;
-            Err(interrupt)
-        }
-        (told, false) => told,
-    }
+    let tell = || {
+        let made = this.in_context(py, || {
+            this.protocol
+                .call(py, &names::CONNECTION_MADE, &[this.as_any()])
+                .map(drop)
+        });
+        report_callback(py, this, made, &names::CONNECTION_MADE)
+    };
+    super::begin(&this.engine, this.as_any(), tell, || started(py, this))
 }
 
 fn started(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {

@@ -230,20 +230,10 @@ pub fn ready(
     Ok(())
 }
 
-/// `connection_made`, then receiving, then whoever waits: asyncio's order.
+/// `connection_made`, then receiving, then whoever waits.
 fn begin(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
-    super::note_starting(&this.engine, this.as_any());
-    let made = DatagramTransport::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
-    let to_be_started = super::finish_starting(&this.engine, this.as_any());
-    match (made, to_be_started) {
-        (Ok(()), true) => started(py, this),
-        (Err(interrupt), true) => {
-            // The next run goes on.
-            DatagramTransport::later(this, SinkCall::Started);
-            Err(interrupt)
-        }
-        (made, false) => made,
-    }
+    let tell = || DatagramTransport::tell(py, this, &names::CONNECTION_MADE, &[this.as_any()]);
+    super::begin(&this.engine, this.as_any(), tell, || started(py, this))
 }
 
 fn started(py: Python<'_>, this: &Own<DatagramTransport>) -> PyRes<()> {
