@@ -169,8 +169,10 @@ impl Engine {
     }
 
     /// Asks the kernel, collects mail and due timers into the news; calls from other threads go to the ready queue. Lets
-    /// other threads run meanwhile, if there are any. Errors: a signal handler's exception, `OSError`.
+    /// other threads run meanwhile, if there are any. Errors: a signal handler's exception, `OSError`; `RuntimeError` of a closed
+    /// loop, which has no kernel to ask and would never sleep.
     pub fn poll(&self, py: Python<'_>, wait: Wait) -> PyRes<()> {
+        self.check_open(py)?;
         let mut events = self
             .events
             .take()

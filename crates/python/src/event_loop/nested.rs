@@ -150,6 +150,10 @@ fn leave_python_task(py: Python<'_>, loop_: &Own) -> PyRes<Option<Own>> {
 /// The end of what the enclosing run of the same loop waits for must not stop the inner one: its done callback is taken away,
 /// or out of the ready queue. Hands out what to wait for again.
 pub(super) fn disarm(py: Python<'_>, this: &Own<Loop>, stop: &Own) -> PyRes<Option<Own>> {
+    if this.thread() != runtime::thread_ident() {
+        // It stands still, or another thread has begun to run it: then this run will be refused, and that one goes on.
+        return Ok(None);
+    }
     let Some(future) = this.awaited.take() else {
         return Ok(None);
     };
@@ -169,9 +173,10 @@ pub(super) fn disarm(py: Python<'_>, this: &Own<Loop>, stop: &Own) -> PyRes<Opti
 
 /// Undoes `disarm`; where the future is done by now the enclosing run is stopped in its next turn.
 pub(super) fn arm(py: Python<'_>, this: &Own<Loop>, stop: &Own, future: Option<Own>) -> PyRes<()> {
-    if let Some(future) = &future {
-        call::method(py, future, &names::ADD_DONE_CALLBACK, &[stop])?;
-    }
-    this.awaited.set(future);
+    let Some(future) = future else {
+        return Ok(());
+    };
+    call::method(py, &future, &names::ADD_DONE_CALLBACK, &[stop])?;
+    this.awaited.set(Some(future));
     Ok(())
 }

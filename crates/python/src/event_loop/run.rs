@@ -81,8 +81,25 @@ fn track_origins(py: Python<'_>, this: &Own<Loop>, on: bool) -> PyRes<()> {
     call::method(py, this.as_any(), &names::TRACK_COROUTINE_ORIGINS, &[&on]).map(drop)
 }
 
+/// Begins a run. What has been done since it was asked for may have run anything: a task factory closes the loop, another thread runs
+/// it. So it is looked at once more, and taken for this thread before others may get the interpreter again.
 fn enter(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<Borrowed> {
+    prepare(py, this)?;
     let is_fresh = this.thread() == 0;
+    this.set_thread(runtime::thread_ident());
+    let entered = enter_taken(py, this, is_fresh, awaited);
+    if is_fresh && entered.is_err() {
+        this.set_thread(0);
+    }
+    entered
+}
+
+fn enter_taken(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    is_fresh: bool,
+    awaited: Option<&Own>,
+) -> PyRes<Borrowed> {
     static GET: Immortal = Immortal::empty();
     let get = GET.import(py, "sys", "get_asyncgen_hooks")?;
     let asyncgen_hooks = call::call0(py, get)?;
@@ -129,7 +146,6 @@ fn enter_fresh(
     let suspended = Engine::suspend_task(py, this.base())?;
     Engine::choose_when_to_show_tasks(this.base());
     set_running_loop(py, Some(this.as_any()))?;
-    this.set_thread(runtime::thread_ident());
     signals::begin(py, this)?;
     recycle::begin_run(py);
     Ok(Rest::Fresh {
@@ -182,9 +198,10 @@ pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     exception::and_then(py, done, || nested::arm(py, this, stop, enclosing))
 }
 
-/// One run, which ends by `stop()`. `awaited`: what is going to stop it.
+/// One run, which ends by `stop()`. `awaited`: what is going to stop it. Errors: also those of a loop that cannot be entered.
 fn run(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<()> {
     let borrowed = enter(py, this, awaited)?;
+    this.awaited.set(awaited.cloned());
     // Said to PyO3 too: it parks what is dropped by threads that it does not know to be attached. And a bug of ours must not
     // leave a loop behind that runs for ever.
     let run = std::panic::AssertUnwindSafe(|| Python::attach(|py| turn::run(py, this)));
@@ -194,6 +211,8 @@ fn run(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<()> {
         let text = format!("ferrio: internal error: {}", what.unwrap_or_default());
         Err(Raised::new::<pyo3::exceptions::PySystemError>(py, text))
     });
+    // Before another thread can begin a run of its own.
+    let _awaited = this.awaited.take();
     exception::and_then(py, done, || leave(py, this, borrowed))
 }
 
@@ -258,10 +277,9 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_
 fn run_until_done(py: Python<'_>, this: &Own<Loop>, future: &Own, is_new: bool) -> PyRes<()> {
     let stop = stopper(py)?;
     call::method(py, future, &names::ADD_DONE_CALLBACK, &[stop])?;
-    this.awaited.set(Some(future.clone()));
-    let run = run(py, this, Some(future));
-    drop(this.awaited.take());
-    let failure = run.err().map(|error| error.take(py));
+    let failure = run(py, this, Some(future))
+        .err()
+        .map(|error| error.take(py));
     let done = || call::truth(py, &call::method(py, future, &names::DONE, &[])?);
     let consume = || -> PyRes<()> {
         let cancelled = call::method(py, future, &names::CANCELLED, &[])?;
