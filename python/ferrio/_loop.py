@@ -324,7 +324,8 @@ class Closing:
 
     def _let_executor_go(self):
         self._executor_shutdown_called = True
-        executor = self._default_executor
+        # The finalizer closes a loop, too, whose `__init__` a subclass has not got to.
+        executor = getattr(self, "_default_executor", None)
         if executor is not None:
             self._default_executor = None
             executor.shutdown(wait=False)

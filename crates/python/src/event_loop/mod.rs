@@ -29,10 +29,10 @@ use pyo3::prelude::*;
 use crate::engine::Engine;
 use crate::ffi::{
     self, Class, Function, GuardedCell, Own, Plain, PyRes, Raised, Slot, TypeBuilder, TypeSlot,
-    Visit,
+    Visit, call,
 };
 use crate::handle::Handle;
-use crate::sock;
+use crate::{names, sock};
 
 /// The native base of `ferrio.Loop`.
 #[repr(C)]
@@ -108,15 +108,23 @@ impl Class for Loop {
         !self.engine.is_closed()
     }
 
+    /// What asyncio's `__del__` does. In whatever thread, in a forked child too, where `close()` leaves to the parent what is the
+    /// parent's; while the interpreter shuts down, too.
     fn finalize(py: Python<'_>, this: &Own<Self>) {
-        if this.thread() != 0 || this.is_foreign_process() {
+        if this.thread() != 0 {
+            // Collected while it runs: so it is the parent's, in a forked child.
             return;
         }
-        if let Err(error) = warn_unclosed(py, this) {
-            error.write_unraisable(py, Some(this.as_any()));
+        let say = |error: Raised| error.write_unraisable(py, Some(this.as_any()));
+        // A filter that makes the warning an error keeps nobody from closing.
+        warn_unclosed(py, this).unwrap_or_else(say);
+        let closed = call::method(py, this.as_any(), &names::CLOSE, &[]);
+        closed.map(drop).unwrap_or_else(say);
+        if this.thread() == 0 && !this.is_closed() {
+            // The `close()` of a subclass has failed, or does something else.
+            signals::forget_wakeup_fd(py, this);
+            this.shut();
         }
-        signals::forget_wakeup_fd(py, this);
-        this.shut();
     }
 
     fn before_dealloc(&self, py: Python<'_>) {

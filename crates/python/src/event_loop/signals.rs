@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use super::Loop;
 use crate::engine::{Entry, refuse_coroutines};
-use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call, runtime};
+use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call, exception, runtime};
 use crate::handle::Handle;
 use crate::names;
 
@@ -236,8 +236,19 @@ fn libc_sigint(signal: &Bound<'_, PyModule>) -> PyRes<i32> {
     Ok(signal.getattr("SIGINT")?.extract::<i32>()?)
 }
 
-/// At `close()`.
+/// At `close()`. While the interpreter shuts down there is nobody left to remove them with; asyncio's warning says so.
 pub(super) fn remove_all(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    if runtime::is_finalizing(py) {
+        let handlers = this.signal_handlers.take();
+        if handlers.is_empty() {
+            return Ok(());
+        }
+        let shown = this.as_any().bound(py).repr()?;
+        let text = format!(
+            "Closing the loop {shown} on interpreter shutdown stage, skipping signal handlers removal"
+        );
+        return exception::resource_warning(py, this.as_any(), &text);
+    }
     let numbers: Vec<i32> = this
         .signal_handlers
         .with(|handlers| handlers.keys().copied().collect());
