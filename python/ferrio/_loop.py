@@ -384,8 +384,6 @@ class Loop(
     )
 
     # By these names asyncio's PidfdChildWatcher and libraries with transports of their own know them.
-    _add_reader = _ferrio.Loop.add_reader
-    _add_writer = _ferrio.Loop.add_writer
     _remove_reader = _ferrio.Loop.remove_reader
     _remove_writer = _ferrio.Loop.remove_writer
 

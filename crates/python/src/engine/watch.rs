@@ -103,8 +103,9 @@ impl Engine {
         drop(removed);
     }
 
-    /// `RuntimeError` where a transport owns the descriptor. Errors of the transport's own `is_closing`, too.
-    pub fn check_no_transport(&self, py: Python<'_>, fd: RawFd) -> PyRes<()> {
+    /// `RuntimeError` where a transport owns the descriptor, which the text names as the caller did: by `file`, or by number. Errors
+    /// of the transport's own `is_closing`, too.
+    pub fn check_no_transport(&self, py: Python<'_>, fd: RawFd, file: Option<&Own>) -> PyRes<()> {
         let owner = self
             .sources
             .with(|sources| match sources.by_fd(fd)?.1.source {
@@ -118,8 +119,12 @@ impl Engine {
         match owner {
             None => Ok(()),
             Some(transport) => {
+                let named = match file {
+                    Some(file) => file.bound(py).repr()?.to_string(),
+                    None => fd.to_string(),
+                };
                 let shown = transport.bound(py).repr()?;
-                let text = format!("File descriptor {fd} is used by transport {shown}");
+                let text = format!("File descriptor {named} is used by transport {shown}");
                 Err(Raised::new::<PyRuntimeError>(py, text))
             }
         }

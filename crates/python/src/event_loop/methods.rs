@@ -144,6 +144,16 @@ fn descriptors() -> Vec<Method<Loop>> {
             watchers::add_writer,
         ),
         Method::args(
+            c"_add_reader",
+            c"_add_reader($self, /, fd, callback, *args)\n--\n\nadd_reader, but hands out the handle.",
+            watchers::add_reader_handle,
+        ),
+        Method::args(
+            c"_add_writer",
+            c"_add_writer($self, /, fd, callback, *args)\n--\n\nadd_writer, but hands out the handle.",
+            watchers::add_writer_handle,
+        ),
+        Method::args(
             c"remove_reader",
             c"remove_reader($self, /, fd)\n--\n\nStop watching; was it watched?",
             watchers::remove_reader,

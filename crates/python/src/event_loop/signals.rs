@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::Loop;
-use crate::engine::{Entry, refuse_coroutines};
+use crate::engine::{Entry, extract_stack, refuse_coroutines};
 use crate::ffi::{Args, Immortal, Own, Params, PyRes, Raised, call, exception, runtime};
 use crate::handle::Handle;
 use crate::names;
@@ -153,6 +153,9 @@ pub(super) fn add_signal_handler(py: Python<'_>, this: &Own<Loop>, args: Args<'_
     }
     runtime::set_wakeup_fd(py, this.signal_fd(py)?);
     let handle = Handle::new(py, this.as_any(), callback.clone(), rest, None)?;
+    if this.is_debug() {
+        handle.source_traceback.set(Some(extract_stack(py)?));
+    }
     let before = this
         .signal_handlers
         .with(|handlers| handlers.insert(number, handle));

@@ -160,7 +160,7 @@ pub(super) fn sock_sendfile(
         return Err(Raised::new::<PyTypeError>(py, text));
     };
     let fd = Socket::fd_of(py, sock)?;
-    this.check_no_transport(py, fd)?;
+    this.check_no_transport(py, fd, None)?;
     Piece::from_arguments(py, piece)?.send(py, fd)
 }
 

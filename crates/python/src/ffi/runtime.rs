@@ -1,6 +1,7 @@
 //! The interpreter around us: threads, pending signals, the wake-up descriptor.
 
 use std::cell::Cell;
+use std::os::fd::RawFd;
 use std::os::raw::{c_char, c_int};
 
 use pyo3::ffi;
@@ -17,6 +18,16 @@ pub use super::running_loop::{
 /// For a `SystemExit` it ends the process.
 pub fn print_uncaught(exception: &Bound<'_, PyAny>) {
     PyErr::from_value(exception.clone()).print_and_set_sys_last_vars(exception.py());
+}
+
+/// The descriptor that an `int` is, as functions of `os` and `select` take it: newer releases warn of a bool. Errors: `OverflowError`;
+/// `ValueError` for a negative one.
+pub fn file_descriptor(py: Python<'_>, number: &Own) -> PyRes<RawFd> {
+    // SAFETY: attached, a live object.
+    match unsafe { ffi::PyObject_AsFileDescriptor(number.as_ptr()) } {
+        -1 => Err(Raised::already_set(py)),
+        fd => Ok(fd),
+    }
 }
 
 /// Has the interpreter begun to take itself apart? Modules may be empty then.

@@ -15,6 +15,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::ffi::{
     Class, Method, Own, Property, PyRes, Recycled, Slot, TypeBuilder, TypeSlot, Visit,
@@ -367,8 +368,13 @@ pub fn report(py: Python<'_>, this: &Own<Handle>, exception: Own) -> PyRes<()> {
     let callback = Handle::callback_object(py, this)?.unwrap_or_else(|| Own::none(py));
     let args = Handle::args_object(py, this)?.unwrap_or_else(|| Own::none(py));
     let source = helpers.getattr("_format_callback_source")?;
-    let source = source.call1((callback.bound(py), args.bound(py)))?;
-    let details = pyo3::types::PyDict::new(py);
+    let how = PyDict::new(py);
+    if cfg!(Py_3_13) {
+        // Arguments may be secret: since 3.13 only debug mode shows them.
+        how.set_item("debug", owner.bound(py).call_method0("get_debug")?)?;
+    }
+    let source = source.call((callback.bound(py), args.bound(py)), Some(&how))?;
+    let details = PyDict::new(py);
     details.set_item("message", format!("Exception in callback {source}"))?;
     details.set_item("exception", exception.bound(py))?;
     details.set_item("handle", this.as_any().bound(py))?;

@@ -152,7 +152,7 @@ fn is_tls(py: Python<'_>, socket: &Own) -> PyRes<bool> {
 
 /// Watches the descriptor; the future that is done when the call is.
 fn watch(py: Python<'_>, engine: &Own<Engine>, this: &Own<SockOperation>) -> PyRes<Own<Future>> {
-    engine.check_no_transport(py, this.fd.get())?;
+    engine.check_no_transport(py, this.fd.get(), None)?;
     this.wish.hold_data(py)?;
     let future = Future::new_pending(py, engine)?;
     let watcher = Watcher::Operation(SinkRef(this.as_any().clone()));

@@ -152,12 +152,12 @@ pub struct Beginning {
 impl StreamTransport {
     /// A transport whose `connection_made` is scheduled.
     pub fn start(py: Python<'_>, engine: &Own<Engine>, begin: Beginning) -> PyRes<Own<Self>> {
-        let fd = match &begin.socket {
-            Socket::Native(fd) => fd.as_raw_fd(),
-            Socket::Python(socket) => Socket::fd_of(py, socket)?,
-            Socket::Gone => -1,
+        let (fd, named) = match &begin.socket {
+            Socket::Native(fd) => (fd.as_raw_fd(), None),
+            Socket::Python(socket) => (Socket::fd_of(py, socket)?, Some(socket)),
+            Socket::Gone => (-1, None),
         };
-        engine.check_no_transport(py, fd)?;
+        engine.check_no_transport(py, fd, named)?;
         let protocol = Protocol::default();
         protocol.set(py, &begin.protocol)?;
         let peer = begin.peer.or_else(|| net::peer_addr(fd).ok());

@@ -166,7 +166,7 @@ pub fn start(
     waiter: Option<Own<Future>>,
 ) -> PyRes<Own<DatagramTransport>> {
     let fd = Socket::fd_of(py, socket)?;
-    engine.check_no_transport(py, fd)?;
+    engine.check_no_transport(py, fd, Some(socket))?;
     let callbacks = Protocol::default();
     callbacks.set(py, protocol)?;
     let (extra, peer) = python::make_extra(py, socket)?;
