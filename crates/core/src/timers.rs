@@ -44,6 +44,29 @@ impl<T> Ord for Timer<T> {
     }
 }
 
+/// Seconds of any clock as a deadline: a number with the same order, also below zero. What is no number comes first.
+#[must_use]
+pub fn rank_of_seconds(seconds: f64) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    if seconds.is_nan() {
+        return 0;
+    }
+    // Of floats with one sign the bits have the order of the distances from zero. Adding 0.0 makes -0.0 the zero that it equals.
+    let bits = (seconds + 0.0).to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
+
+/// The seconds behind such a number.
+#[must_use]
+pub fn seconds_of_rank(rank: u64) -> f64 {
+    const SIGN: u64 = 1 << 63;
+    f64::from_bits(if rank & SIGN == 0 {
+        !rank
+    } else {
+        rank & !SIGN
+    })
+}
+
 /// Items by deadline; equal deadlines in the order they were pushed.
 #[derive(Debug)]
 pub struct TimerHeap<T> {
@@ -73,6 +96,12 @@ impl<T> TimerHeap<T> {
             order,
             item,
         });
+    }
+
+    /// The item with the earliest deadline.
+    #[must_use]
+    pub fn peek(&self) -> Option<&T> {
+        self.heap.peek().map(|timer| &timer.item)
     }
 
     /// The earliest deadline, of a living or dead item.
@@ -148,5 +177,37 @@ impl<T> TimerHeap<T> {
 impl<T> Default for TimerHeap<T> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{rank_of_seconds, seconds_of_rank};
+
+    #[test]
+    fn ranks_have_the_order_of_seconds() {
+        let seconds = [
+            f64::NEG_INFINITY,
+            -1e300,
+            -2.5,
+            -1e-300,
+            0.0,
+            1e-300,
+            2.5,
+            1e300,
+            f64::INFINITY,
+        ];
+        for pair in seconds.windows(2) {
+            assert!(rank_of_seconds(pair[0]) < rank_of_seconds(pair[1]));
+        }
+        for one in seconds {
+            assert!(
+                seconds_of_rank(rank_of_seconds(one))
+                    .total_cmp(&one)
+                    .is_eq()
+            );
+        }
+        assert_eq!(rank_of_seconds(-0.0), rank_of_seconds(0.0));
+        assert!(rank_of_seconds(f64::NAN) < rank_of_seconds(f64::NEG_INFINITY));
     }
 }

@@ -131,6 +131,7 @@ names! {
     RESULT = "result",
     RESUME_WRITING = "resume_writing",
     RUN_IN_EXECUTOR = "run_in_executor",
+    RUN_FOREVER = "run_forever",
     SELF = "self",
     SENDTO = "sendto",
     SERVER = "server",

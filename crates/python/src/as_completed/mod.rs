@@ -231,7 +231,9 @@ fn as_completed(py: Python<'_>, this: &Own<Function>, args: Args<'_>) -> PyRes {
     let [given, timeout] = this.bind(py, args, &PARAMS)?;
     let given = given.expect("bind checks what is required");
     let timeout = timeout.filter(|timeout| !timeout.is_none());
-    let Some(engine) = Engine::running(py)? else {
+    // Where the clock or the timers are the program's, asyncio's function asks for them as it does.
+    let is_it = |engine: &Own<Engine>| timeout.is_none() || !engine.has_own_timing();
+    let Some(engine) = Engine::running(py)?.filter(is_it) else {
         return this.call_stock(py, args);
     };
     let Some(futures) = futures(py, &engine, given)? else {

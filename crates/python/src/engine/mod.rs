@@ -11,8 +11,10 @@ mod adopt;
 mod entry;
 mod hand_over;
 mod inbox;
+mod own_clock;
 mod owners;
 mod poll;
+mod replaced;
 mod schedule;
 mod signals;
 mod sources;
@@ -48,10 +50,14 @@ pub use owners::Claim;
 use owners::Owners;
 use poll::News;
 pub use poll::Wait;
+pub use replaced::Methods;
+use replaced::Replaced;
 pub use schedule::{extract_stack, refuse_coroutines};
 use sources::Sources;
 pub use tasks::Suspended;
 pub use watch::Direction;
+
+type Timers = TimerHeap<Own<TimerHandle>>;
 
 /// What the loop sleeps on.
 struct Kernel {
@@ -73,8 +79,12 @@ pub struct Engine {
     /// What runs next, in order.
     ready: GuardedCell<ReadyQueue<Entry>>,
     /// What runs later.
-    timers: GuardedCell<TimerHeap<Own<TimerHandle>>>,
-    /// How many cancelled handles stand in `timers`; the handles count it up themselves.
+    timers: GuardedCell<Timers>,
+    /// The same by the clock of a program that has replaced `time()`; one of the two is empty.
+    own_timers: GuardedCell<Timers>,
+    /// Which methods the program has replaced.
+    replaced: Replaced,
+    /// How many cancelled handles stand in the timers; the handles count it up themselves.
     garbage: Rc<Cell<usize>>,
     /// Registered descriptors.
     sources: GuardedCell<Sources>,
@@ -148,11 +158,13 @@ impl Class for Engine {
         let _ = self
             .ready
             .look(|ready| ready.iter().for_each(|entry| entry.traverse(visit)));
-        let _ = self.timers.look(|timers| {
-            timers
-                .iter()
-                .for_each(|timer| entry::traverse_handle(timer.base(), visit));
-        });
+        for timers in [&self.timers, &self.own_timers] {
+            let _ = timers.look(|timers| {
+                timers
+                    .iter()
+                    .for_each(|timer| entry::traverse_handle(timer.base(), visit));
+            });
+        }
         let _ = self.sources.look(|sources| {
             sources
                 .iter()
@@ -184,6 +196,8 @@ impl Engine {
         let engine = Self {
             ready: GuardedCell::new(ReadyQueue::new()),
             timers: GuardedCell::new(TimerHeap::new()),
+            own_timers: GuardedCell::new(TimerHeap::new()),
+            replaced: Replaced::default(),
             garbage: Rc::new(Cell::new(0)),
             sources: GuardedCell::new(Sources::default()),
             owners: GuardedCell::new(Owners::default()),
@@ -316,9 +330,11 @@ impl Engine {
                 handle.release();
             }
         }
-        for timer in self.timers.with(TimerHeap::drain) {
-            timer.scheduled.set(false);
-            timer.release();
+        for timers in [&self.timers, &self.own_timers] {
+            for timer in timers.with(TimerHeap::drain) {
+                timer.scheduled.set(false);
+                timer.release();
+            }
         }
         let sources = self.sources.with(Sources::drain);
         for (_, registered) in &sources {

@@ -159,7 +159,11 @@ impl Engine {
             timer.source_traceback.set(Some(extract_stack(py)?));
         }
         timer.scheduled.set(true);
-        this.push_timer(when, timer.clone());
+        if this.has_own_clock() {
+            this.push_own_timer(when, timer.clone());
+        } else {
+            this.push_timer(when, timer.clone());
+        }
         Ok(timer)
     }
 

@@ -4,8 +4,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::Loop;
-use crate::engine::Engine;
-use crate::ffi::{Args, Own, PyRes, Raised};
+use crate::engine::{Engine, Methods};
+use crate::ffi::{Args, Own, PyRes, Raised, call};
 use crate::handle::{Handle, TimerHandle};
 use crate::names;
 
@@ -35,20 +35,38 @@ fn seconds(py: Python<'_>, value: &Own) -> PyRes<f64> {
     Ok(value.bound(py).extract::<f64>()?)
 }
 
-pub(super) fn call_later(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    args: Args<'_>,
-) -> PyRes<Own<TimerHandle>> {
+pub(super) fn call_later(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes {
     let fixed = &[&names::DELAY, &names::CALLBACK];
     let ([delay, callback], rest, [context]) =
         args.bind_varargs(py, "call_later", fixed, &[&names::CONTEXT])?;
     if delay.is_none() {
         return Err(Raised::new::<PyTypeError>(py, "delay must not be None"));
     }
+    if this.replaces(Methods::TIME.and(Methods::CALL_AT)) {
+        return call_later_through_object(py, this, delay, callback, rest, context);
+    }
     let when = time(py, this) + seconds(py, delay)?;
     let context = context_of(context);
-    Engine::call_at(py, this.base(), "call_later", when, callback, rest, context)
+    let timer = Engine::call_at(py, this.base(), "call_later", when, callback, rest, context)?;
+    Ok(timer.into_any())
+}
+
+/// As asyncio's: `self.call_at(self.time() + delay, callback, *args, context=context)`.
+#[cold]
+fn call_later_through_object(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    delay: &Own,
+    callback: &Own,
+    rest: &[Own],
+    context: Option<&Own>,
+) -> PyRes {
+    let now = call::method(py, this.as_any(), &names::TIME, &[])?;
+    let when = Own::from(now.bound(py).add(delay.bound(py))?);
+    let call_at = call::attribute(py, this.as_any(), &names::CALL_AT)?;
+    let args: Vec<Own> = [&when, callback].into_iter().chain(rest).cloned().collect();
+    let context = context.cloned().unwrap_or_else(|| Own::none(py));
+    call::call_with(py, &call_at, &args, &[(&names::CONTEXT, context)])
 }
 
 pub(super) fn call_at(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes<Own<TimerHandle>> {

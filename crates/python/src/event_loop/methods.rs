@@ -6,6 +6,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use super::{Loop, calls, dispatch, resolve, run, signals, spawn, transports, watchers};
+use crate::engine::Engine;
 use crate::ffi::{Method, Own, Property, PyRes, Raised, call};
 use crate::transport::process;
 
@@ -67,6 +68,11 @@ fn running() -> Vec<Method<Loop>> {
             c"_check_closed",
             c"_check_closed($self, /)\n--\n\nRaise RuntimeError if closed.",
             |py, this: &Own<Loop>| this.check_open(py),
+        ),
+        Method::one(
+            c"_compare_methods",
+            c"_compare_methods($self, base, /)\n--\n\nFind out which methods a class derived from base has replaced.",
+            |py, this: &Own<Loop>, base: &Own| Engine::compare_methods(py, this.base(), base),
         ),
         Method::noargs(
             c"_flush_writes",

@@ -52,6 +52,8 @@ pub struct Loop {
     wakeup_settled: Cell<bool>,
     /// What the innermost run waits for.
     awaited: Slot,
+    /// What a `run_forever` of the program's is going to be stopped by, between `run_until_complete` and ours.
+    announced: Slot,
     /// Tasks in the middle of a step that runs a loop.
     standing_still: GuardedCell<Vec<Own>>,
 }
@@ -80,6 +82,7 @@ impl Class for Loop {
             signal_handlers: GuardedCell::new(HashMap::new()),
             wakeup_settled: Cell::new(false),
             awaited: Slot::empty(),
+            announced: Slot::empty(),
             standing_still: GuardedCell::new(Vec::new()),
         }))
     }
@@ -89,6 +92,7 @@ impl Class for Loop {
         visit.slot(&self.task_factory);
         visit.slot(&self.current_handle);
         visit.slot(&self.awaited);
+        visit.slot(&self.announced);
         let _ = self.signal_handlers.look(|handlers| {
             handlers
                 .values()
@@ -101,6 +105,7 @@ impl Class for Loop {
         drop(self.task_factory.take());
         drop(self.current_handle.take());
         drop(self.awaited.take());
+        drop(self.announced.take());
         drop(self.signal_handlers.take());
     }
 
@@ -167,6 +172,7 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .methods(methods::methods())
         .properties(methods::properties())
         .repr(repr)
+        .attribute_set(|py, this: &Own<Loop>, name, is_set| this.note_attribute(py, name, is_set))
         .subclassable()
         .build(py)?;
     addresses::make_types(py)

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use super::{Loop, dispatch, nested, signals, turn};
-use crate::engine::{Engine, Suspended};
+use crate::engine::{Engine, Methods, Suspended};
 use crate::ffi::runtime::set_running_loop;
 use crate::ffi::{
     Args, Immortal, Own, Params, PyRes, Raised, call, coroutine, exception, recycle, runtime,
@@ -194,8 +194,19 @@ pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     prepare(py, this)?;
     let stop = stopper(py)?;
     let enclosing = nested::disarm(py, this, stop)?;
-    let done = run(py, this, None);
+    let announced = this.announced.take();
+    let done = run(py, this, announced.as_ref());
     exception::and_then(py, done, || nested::arm(py, this, stop, enclosing))
+}
+
+/// One run that a future's done callback is going to stop, where `run_forever` is the program's.
+#[cold]
+fn run_through_object(py: Python<'_>, this: &Own<Loop>, future: &Own) -> PyRes<()> {
+    this.announced.set(Some(future.clone()));
+    let done = call::method(py, this.as_any(), &names::RUN_FOREVER, &[]);
+    // Still there where it has not run this loop.
+    drop(this.announced.take());
+    done.map(drop)
 }
 
 /// One run, which ends by `stop()`. `awaited`: what is going to stop it. Errors: also those of a loop that cannot be entered.
@@ -234,7 +245,8 @@ fn ensure_future(py: Python<'_>, this: &Own<Loop>, awaitable: &Own) -> PyRes<(Ow
     {
         return Ok((awaitable.clone(), false));
     }
-    if coroutine::is_native(awaitable) && this.task_factory.is_empty() {
+    let is_usual = this.task_factory.is_empty() && !this.replaces(Methods::CREATE_TASK);
+    if is_usual && coroutine::is_native(awaitable) {
         let task = Task::create(py, this.base(), awaitable, None, None, false)?;
         return Ok((task.into_any(), true));
     }
@@ -277,9 +289,12 @@ pub(super) fn run_until_complete(py: Python<'_>, this: &Own<Loop>, args: Args<'_
 fn run_until_done(py: Python<'_>, this: &Own<Loop>, future: &Own, is_new: bool) -> PyRes<()> {
     let stop = stopper(py)?;
     call::method(py, future, &names::ADD_DONE_CALLBACK, &[stop])?;
-    let failure = run(py, this, Some(future))
-        .err()
-        .map(|error| error.take(py));
+    let run = if this.replaces(Methods::RUN_FOREVER) {
+        run_through_object(py, this, future)
+    } else {
+        run(py, this, Some(future))
+    };
+    let failure = run.err().map(|error| error.take(py));
     let done = || call::truth(py, &call::method(py, future, &names::DONE, &[])?);
     let consume = || -> PyRes<()> {
         let cancelled = call::method(py, future, &names::CANCELLED, &[])?;

@@ -1,9 +1,9 @@
 //! Debug mode's stopwatch: slow callbacks are named.
 
-use ferrio_reactor::clock;
 use pyo3::prelude::*;
 
 use super::Loop;
+use crate::engine::Engine;
 use crate::ffi::{Own, PyRes};
 use crate::names;
 
@@ -14,13 +14,21 @@ pub(super) fn watched(
     shown: Option<Own>,
     f: impl FnOnce() -> PyRes<()>,
 ) -> PyRes<()> {
-    let before = clock::now_ns();
+    let before = now(py, this)?;
     f()?;
-    let seconds = clock::now_ns().saturating_sub(before) as f64 / 1e9;
+    let seconds = now(py, this)? - before;
     if let Some(shown) = shown.filter(|_| seconds >= this.slow_callback_duration.get()) {
         warn_slow(py, &shown.bound(py).repr()?.to_string(), seconds)?;
     }
     Ok(())
+}
+
+/// By the loop's clock, as asyncio.
+fn now(py: Python<'_>, this: &Own<Loop>) -> PyRes<f64> {
+    if this.has_own_clock() {
+        return Engine::ask_time(py, this.base());
+    }
+    Ok(Engine::seconds())
 }
 
 fn warn_slow(py: Python<'_>, what: &str, seconds: f64) -> PyRes<()> {

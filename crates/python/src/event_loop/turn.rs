@@ -34,6 +34,9 @@ fn turns(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
             // What was written outside of any entry: before the run, by a finalizer, by a signal handler.
             dispatch::flush(py, this)?;
             engine.poll(py, patience(py, this, engine)?)?;
+            if engine.has_own_clock() {
+                Engine::collect_due_by_own_clock(py, engine)?;
+            }
         }
         // Run what is ready now; what these calls schedule belongs to the next turn.
         let ready = engine.ready_len();
@@ -60,12 +63,12 @@ fn turns(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
 /// How long the poll may sleep, all prepared for that.
 #[inline]
 fn patience(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>) -> PyRes<Wait> {
-    let wait = engine.patience();
+    let wait = Engine::patience_by_clock(py, engine)?;
     if wait == Wait::No || !signals::prepare_sleep(py, this)? {
         return Ok(wait);
     }
     // A handler that has run may have given the loop something to do.
-    Ok(engine.patience())
+    Engine::patience_by_clock(py, engine)
 }
 
 /// Timers whose deadline had passed at the poll.

@@ -92,6 +92,15 @@ impl<T: Class> TypeBuilder<T> {
         self
     }
 
+    /// `__setattr__` and `__delattr__` as of every object, after which it is told the name, and whether the attribute is set now.
+    pub fn attribute_set<F>(mut self, _f: F) -> Self
+    where
+        F: for<'a> Fn(Python<'a>, &'a Own<T>, &'a Own, bool) + Copy + 'static,
+    {
+        self.raw_slot(ffi::Py_tp_setattro, attribute_set::<T, F> as *mut c_void);
+        self
+    }
+
     /// `__len__`.
     pub fn length<F>(mut self, _f: F) -> Self
     where
@@ -189,6 +198,31 @@ where
             -1 => -2,
             hash => hash,
         }
+    })
+}
+
+unsafe extern "C" fn attribute_set<T: Class, F>(
+    this: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int
+where
+    F: for<'a> Fn(Python<'a>, &'a Own<T>, &'a Own, bool) + Copy + 'static,
+{
+    trampoline(-1, |py| {
+        // SAFETY: what CPython passes to this slot is what the function takes; a null value deletes.
+        let status = unsafe { ffi::PyObject_GenericSetAttr(this, name, value) };
+        if status == 0 {
+            // SAFETY: a slot of `T`'s type; the name lives for the call.
+            let (this, name) = unsafe {
+                (
+                    Own::<T>::borrow_place(&this),
+                    Own::<Any>::borrow_place(&name),
+                )
+            };
+            item::<F>()(py, this, name, !value.is_null());
+        }
+        status
     })
 }
 

@@ -69,6 +69,11 @@ impl TimerHandle {
         Own::alloc(py, data)
     }
 
+    /// Seconds of the loop's clock.
+    pub fn when(&self) -> f64 {
+        self.when
+    }
+
     /// `cancel()`.
     pub fn cancel(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         if Handle::cancel(py, this.base())? && this.scheduled.get() {

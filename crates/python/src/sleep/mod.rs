@@ -72,11 +72,11 @@ impl Awaitable for Sleep {
         }
         let loop_ = runtime::running_loop(py)?;
         let future = match loop_.cast::<Engine>() {
-            Some(engine) => {
+            Some(engine) if !engine.has_own_timing() => {
                 let when = Engine::seconds() + seconds(py, number, &delay)?;
                 this.wait_on_engine(py, engine, when)?
             }
-            None => this.wait_on_foreign_loop(py, &loop_, delay)?,
+            _ => this.wait_through_loop(py, &loop_, delay)?,
         };
         Ok(Next::Await(future))
     }
@@ -130,7 +130,8 @@ impl Sleep {
         Ok(future)
     }
 
-    fn wait_on_foreign_loop(&self, py: Python<'_>, loop_: &Own, delay: Own) -> PyRes {
+    /// As asyncio does it: on a foreign loop, and on one whose clock or timers are the program's.
+    fn wait_through_loop(&self, py: Python<'_>, loop_: &Own, delay: Own) -> PyRes {
         let future = call::method(py, loop_, &names::CREATE_FUTURE, &[])?;
         let result = self.result.get().unwrap_or_else(|| Own::none(py));
         let callback = set_result_unless_cancelled(py)?;

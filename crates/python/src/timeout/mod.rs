@@ -292,7 +292,11 @@ fn number(py: Python<'_>, object: Own) -> PyRes<i64> {
 #[inline]
 fn timer(py: Python<'_>, this: &Own<Timeout>, loop_: &Own, when: &Own) -> PyRes {
     match (loop_.cast::<Engine>(), call::number(when)) {
-        (Some(engine), Some(when)) if python::is_ours(py, this)? && !Engine::has_come(when) => {
+        (Some(engine), Some(when))
+            if python::is_ours(py, this)?
+                && !engine.has_own_timing()
+                && !Engine::has_come(when) =>
+        {
             let (method, object) = (on_timeout(py)?, this.as_any().clone());
             Engine::call_method_at(py, engine, when, method, object).map(Own::into_any)
         }
@@ -325,7 +329,9 @@ fn usual_timer(py: Python<'_>, this: &Own<Timeout>, loop_: &Own, when: &Own) -> 
 fn deadline(py: Python<'_>, delay: &Own) -> PyRes {
     let loop_ = runtime::running_loop(py)?;
     match (loop_.cast::<Engine>(), call::number(delay)) {
-        (Some(_), Some(delay)) => Own::float(py, Engine::seconds() + delay),
+        (Some(engine), Some(delay)) if !engine.has_own_timing() => {
+            Own::float(py, Engine::seconds() + delay)
+        }
         _ => {
             let now = call::method(py, &loop_, &names::TIME, &[])?;
             Ok(Own::from(now.bound(py).add(delay.bound(py))?))

@@ -202,8 +202,8 @@ fn rest(py: Python<'_>, this: &Own<Listener>) -> PyRes<()> {
             _ => Ok(()),
         },
     )?;
-    let when = Engine::seconds() + RETRY_AFTER;
-    Engine::call_at(py, &engine, "call_later", when, &resume, &[], None).map(drop)
+    let delay = Own::float(py, RETRY_AFTER)?;
+    call::method(py, engine.as_any(), &names::CALL_LATER, &[&delay, &resume]).map(drop)
 }
 
 fn report(py: Python<'_>, this: &Own<Listener>, exception: &Own, text: &str) -> PyRes<()> {

@@ -257,7 +257,7 @@ impl Wait {
                 _ => return Ok(None),
             }
         }
-        if set.is_empty() {
+        if set.is_empty() || (engine.has_own_timing() && !self.timeout.is_empty()) {
             return Ok(None);
         }
         Ok(Some((engine, Own::from(set.into_any()))))
