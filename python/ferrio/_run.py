@@ -14,7 +14,7 @@ __all__ = ("run",)
 def run(main, *, debug=None, loop_factory=None):
     """Run the coroutine `main` on a new loop and return its result, as `asyncio.run`; ferrio is installed meanwhile.
 
-    `debug` sets the loop's debug mode. `loop_factory` makes the loop. Without it the loop is a `ferrio.Loop`: that of the event loop
+    `debug` sets the loop's debug mode. `loop_factory` makes the loop, which is then not set as the current one. Without it the loop is a `ferrio.Loop`: that of the event loop
     policy, if the program has set one of its own that makes ferrio's loops, else `ferrio.new_event_loop()`. Inside a running loop
     that allows it (`ferrio.allow_nested`) `main` is run on that loop, and both arguments are left aside.
     Raises what `main` raises, RuntimeError from inside another running loop, ValueError or TypeError (as the running version's
@@ -26,15 +26,21 @@ def run(main, *, debug=None, loop_factory=None):
             return run_in(loop, main, contextvars.copy_context())
         # Said here so that nothing is installed for a call that fails.
         raise RuntimeError("asyncio.run() cannot be called from a running event loop")
-    loop_factory = loop_factory or _own_policys_factory() or new_event_loop
+    factory = loop_factory or _own_policys_factory() or new_event_loop
+    is_set = False
     install()
     try:
-        with asyncio.Runner(debug=debug, loop_factory=loop_factory) as runner:
+        with asyncio.Runner(debug=debug, loop_factory=factory) as runner:
+            if loop_factory is None:
+                # As asyncio's runner with a loop that it makes by itself: whoever asks the policy meanwhile gets that one.
+                asyncio.set_event_loop(runner.get_loop())
+                is_set = True
             return runner.run(main)
     finally:
         uninstall()
-        # `asyncio.run` leaves no current loop behind; the policy that was there before must not either.
-        asyncio.set_event_loop(None)
+        if is_set:
+            # `asyncio.run` leaves no current loop behind; the policy that was there before must not either.
+            asyncio.set_event_loop(None)
 
 
 def _own_policys_factory():
