@@ -28,7 +28,7 @@ mod transport;
 mod wait;
 mod wrap;
 
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyImportError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -37,6 +37,12 @@ use crate::ffi::{Class, Own, PyRes, runtime};
 /// `ferrio._ferrio`: the native half of the package; its public names are re-exported by `ferrio`.
 #[pymodule]
 fn _ferrio(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    // Types, names and what is kept of asyncio are the process's, and belong to whoever comes first. CPython asks a module only in
+    // some of its interpreters (from 3.12 on, those with "strict" checks).
+    if !runtime::is_main_interpreter(module.py()) {
+        let text = "ferrio works in the main interpreter only, not in a subinterpreter";
+        return Err(PyImportError::new_err(text));
+    }
     ffi::snapshot::find_fields(module.py())?;
     runtime::find_running_loop(module.py())?;
     make_types(module.py())?;

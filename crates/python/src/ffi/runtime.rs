@@ -13,6 +13,12 @@ pub use super::running_loop::{
     find as find_running_loop, running_loop, running_loop_or_none, set_running_loop,
 };
 
+/// Is it the interpreter that the process has begun with?
+pub fn is_main_interpreter(_py: Python<'_>) -> bool {
+    // SAFETY: both only read; the token says that this thread is attached to an interpreter.
+    unsafe { ffi::PyInterpreterState_Get() == ffi::PyInterpreterState_Main() }
+}
+
 /// Prints an uncaught exception as the interpreter does at its top: `sys.excepthook`, `sys.last_exc`, errors of the hook.
 ///
 /// For a `SystemExit` it ends the process.
