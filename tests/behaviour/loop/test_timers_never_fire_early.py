@@ -108,9 +108,15 @@ def test_when_is_what_was_asked_for(loop):
 
 
 def test_integers_are_times_too(loop):
-    handle = loop.call_at(5, lambda: None)
-    assert handle.when() == 5
-    handle.cancel()
+    for when in 5, -5, 0, 2**53:
+        handle = loop.call_at(when, lambda: None)
+        assert handle.when() == when and type(handle.when()) is int
+        assert f" when={when} " in repr(handle)
+        handle.cancel()
+    for when in 2**60, True:
+        handle = loop.call_at(when, lambda: None)
+        assert handle.when() == when
+        handle.cancel()
 
 
 @pytest.mark.parametrize("method", ["call_later", "call_at"])

@@ -76,9 +76,14 @@ pub(super) fn call_at(py: Python<'_>, this: &Own<Loop>, args: Args<'_>) -> PyRes
     if when.is_none() {
         return Err(Raised::new::<PyTypeError>(py, "when cannot be None"));
     }
-    let when = seconds(py, when)?;
+    let seconds = seconds(py, when)?;
     let context = context_of(context);
-    Engine::call_at(py, this.base(), "call_at", when, callback, rest, context)
+    let timer = Engine::call_at(py, this.base(), "call_at", seconds, callback, rest, context)?;
+    // One that floats hold exactly.
+    if call::small_int(when).is_some_and(|whole| whole.unsigned_abs() <= 1 << 53) {
+        timer.is_whole.set(true);
+    }
+    Ok(timer)
 }
 
 /// The loop's clock: CLOCK_MONOTONIC in seconds, as `time.monotonic()`.

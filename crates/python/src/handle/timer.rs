@@ -20,6 +20,8 @@ static TIMER_HANDLE: TypeSlot = TypeSlot::new();
 pub struct TimerHandle {
     handle: Handle,
     when: f64,
+    /// Was it given as a whole number? Then it is shown as one.
+    pub is_whole: Cell<bool>,
     /// Does it stand in the heap?
     pub scheduled: Cell<bool>,
     /// Shared with the loop's heap: how many cancelled entries it still holds.
@@ -53,6 +55,7 @@ impl TimerHandle {
         Own::make(py, || Self {
             handle: Handle::around(owner, call),
             when,
+            is_whole: Cell::new(false),
             scheduled: Cell::new(false),
             garbage,
         })
@@ -63,6 +66,7 @@ impl TimerHandle {
         let data = Self {
             handle: self.handle.same_call(py)?,
             when: self.when,
+            is_whole: self.is_whole.clone(),
             scheduled: Cell::new(false),
             garbage: Rc::clone(&self.garbage),
         };
@@ -72,6 +76,15 @@ impl TimerHandle {
     /// Seconds of the loop's clock.
     pub fn when(&self) -> f64 {
         self.when
+    }
+
+    /// The same as it was given.
+    fn when_object(py: Python<'_>, this: &Own<Self>) -> PyRes {
+        if this.is_whole.get() {
+            Own::int(py, this.when as i64)
+        } else {
+            Own::float(py, this.when)
+        }
     }
 
     /// `cancel()`.
@@ -131,7 +144,7 @@ fn timer_methods() -> Vec<Method<TimerHandle>> {
         Method::noargs(
             c"when",
             c"when($self, /)\n--\n\nThe deadline in seconds of the loop's clock (loop.time()).",
-            |_, this: &Own<TimerHandle>| this.when,
+            TimerHandle::when_object,
         ),
         Method::noargs(
             c"_repr_info",
@@ -150,7 +163,7 @@ pub(super) fn make_type(py: Python<'_>) -> PyRes<()> {
             Property::get(c"__class__", |py, _: &Own<TimerHandle>| {
                 asyncio_class(py, "TimerHandle")
             }),
-            Property::get(c"_when", |_, this: &Own<TimerHandle>| this.when),
+            Property::get(c"_when", TimerHandle::when_object),
             Property::get(c"_scheduled", |_, this: &Own<TimerHandle>| {
                 this.scheduled.get()
             }),
