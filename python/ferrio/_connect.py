@@ -62,15 +62,15 @@ def numeric_info(host, port, family, type, proto, flowinfo=0, scopeid=0):
     return None
 
 
-async def resolve(loop, address, *, family=0, type=socket.SOCK_STREAM, proto=0, flags=0):
-    """The addresses behind (host, port); OSError if there is none."""
+async def resolve(loop, address, *, family=0, type=socket.SOCK_STREAM, proto=0, flags=0, shown=""):
+    """The addresses behind (host, port); OSError, whose text has `shown` as the question, if there is none."""
     host, port = address[:2]
     info = numeric_info(host, port, family, type, proto, *address[2:])
     if info is not None:
         return [info]
     infos = await loop.getaddrinfo(host, port, family=family, type=type, proto=proto, flags=flags)
     if not infos:
-        raise OSError(f"getaddrinfo({host!r}) returned empty list")
+        raise OSError(f"getaddrinfo({shown}) returned empty list")
     return infos
 
 

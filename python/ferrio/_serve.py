@@ -145,7 +145,7 @@ class Serving:
         else:
             hosts = host
         found = await asyncio.gather(
-            *[resolve(self, (name, port), family=family, flags=flags) for name in hosts]
+            *[resolve(self, (name, port), family=family, flags=flags, shown=repr(name)) for name in hosts]
         )
         # dict: each address once, in order.
         infos = dict.fromkeys(info for answer in found for info in answer)

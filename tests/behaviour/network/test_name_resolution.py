@@ -333,3 +333,26 @@ def test_a_getaddrinfo_replaced_before_the_loop_s_module_is_imported(flavour, tm
     )
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True)
     assert done.stdout == "['127.0.0.1', 80, 0, 0, 0, 0]\n"
+
+
+NOBODY = ("nobody.invalid", 80)
+
+
+@pytest.mark.parametrize(
+    "method, arguments, shown",
+    [
+        ("create_connection", {"host": NOBODY[0], "port": NOBODY[1]}, ""),
+        ("create_connection", {"host": "127.0.0.1", "port": 80, "local_addr": NOBODY}, ""),
+        ("create_datagram_endpoint", {"remote_addr": NOBODY}, ""),
+        ("create_datagram_endpoint", {"local_addr": NOBODY}, ""),
+        ("create_server", {"host": NOBODY[0], "port": NOBODY[1]}, "'nobody.invalid'"),
+    ],
+)
+def test_an_empty_answer_is_an_error(loop, method, arguments, shown):
+    async def getaddrinfo(*args, **kwargs):
+        return []
+
+    loop.getaddrinfo = getaddrinfo
+    with pytest.raises(OSError) as raised:
+        loop.run_until_complete(getattr(loop, method)(asyncio.Protocol, **arguments))
+    assert str(raised.value) == f"getaddrinfo({shown}) returned empty list"

@@ -319,3 +319,19 @@ def test_nothing_can_be_written_to_a_file(run):
                 await loop.connect_write_pipe(asyncio.BaseProtocol, file)
 
     run(main())
+
+
+@pytest.mark.parametrize("end", ["Read", "Write"])
+def test_what_a_closed_one_shows(run, recorder, pipe, end):
+    async def main():
+        loop = asyncio.get_running_loop()
+        connect, file = {"Read": (loop.connect_read_pipe, pipe[0]), "Write": (loop.connect_write_pipe, pipe[1])}[end]
+        transport, protocol = await connect(recorder, file)
+        fd, name = file.fileno(), f"_Unix{end}PipeTransport"
+        assert f"<{name} fd={fd} " in repr(transport)
+        transport.close()
+        assert f"<{name} closing fd={fd} " in repr(transport)
+        await protocol.has("lost")
+        assert repr(transport) == f"<{name} closed fd={fd} closed>"
+
+    run(main())

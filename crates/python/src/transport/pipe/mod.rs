@@ -37,6 +37,8 @@ pub struct PipeTransport {
     pipe: Slot,
     /// -1 once closed.
     fd: Cell<RawFd>,
+    /// What `fd` was, for `repr`.
+    number: RawFd,
     /// Is every write a message of its own, which comes back whole or not at all?
     keeps_messages: bool,
     /// Which directions the engine watches for us.
@@ -114,6 +116,7 @@ impl PipeTransport {
         Ok(Self {
             engine: Slot::new(Some(engine.clone())),
             fd: Cell::new(fd),
+            number: fd,
             keeps_messages: !net::is_byte_stream(fd),
             pipe: Slot::new(Some(pipe.clone())),
             watched: Cell::new(Interest::NONE),
@@ -265,9 +268,10 @@ impl PipeTransport {
 
     /// asyncio's words for its own pipe transports.
     fn shown(&self, class: &str, is_polling: bool, more: &str) -> String {
-        let fd = self.fd.get();
-        if fd < 0 {
-            return format!("<{class} closed>");
+        let fd = self.number;
+        if self.fd.get() < 0 {
+            // asyncio's says so twice.
+            return format!("<{class} closed fd={fd} closed>");
         }
         let closing = if self.conn.get().is_closing() {
             " closing"

@@ -48,6 +48,8 @@ pub struct StreamTransport {
     socket: GuardedCell<Socket>,
     /// -1 once closed.
     fd: Cell<RawFd>,
+    /// What `fd` was, for `repr`.
+    number: RawFd,
     key: Cell<Option<Key>>,
     /// To the descriptor, as long as it is open.
     claim: Cell<Option<Claim>>,
@@ -171,6 +173,7 @@ impl StreamTransport {
                 engine: Slot::new(Some(engine.clone())),
                 socket: GuardedCell::new(begin.socket),
                 fd: Cell::new(fd),
+                number: fd,
                 key: Cell::new(None),
                 claim: Cell::new(None),
                 conn: Cell::new(Conn::new()),

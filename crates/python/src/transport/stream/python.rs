@@ -86,13 +86,17 @@ fn fatal_error(py: Python<'_>, this: &Own<StreamTransport>, args: Args<'_>) -> P
 fn repr(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes {
     let conn = this.conn.get();
     let mut text = String::from("<_SelectorSocketTransport");
-    if this.fd.get() < 0 {
+    let is_closed = this.fd.get() < 0;
+    if is_closed {
         text.push_str(" closed");
     } else if conn.is_closing() {
         text.push_str(" closing");
     }
-    if this.fd.get() >= 0 {
-        text.push_str(&format!(" fd={}", this.fd.get()));
+    text.push_str(&format!(" fd={}", this.number));
+    let has_loop = this
+        .engine
+        .peek(|engine| engine.is_some_and(|engine| !engine.is_closed()));
+    if !is_closed && has_loop {
         let reading = if conn.wants_bytes() && this.key.get().is_some() {
             "polling"
         } else {
