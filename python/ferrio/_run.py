@@ -14,9 +14,10 @@ __all__ = ("run",)
 def run(main, *, debug=None, loop_factory=None):
     """Run the coroutine `main` on a new loop and return its result, as `asyncio.run`; ferrio is installed meanwhile.
 
-    `debug` sets the loop's debug mode. `loop_factory` makes the loop, which is then not set as the current one. Without it the loop is a `ferrio.Loop`: that of the event loop
-    policy, if the program has set one of its own that makes ferrio's loops, else `ferrio.new_event_loop()`. Inside a running loop
-    that allows it (`ferrio.allow_nested`) `main` is run on that loop, and both arguments are left aside.
+    `debug` sets the loop's debug mode. `loop_factory` makes the loop, which is then not set as the current one. Without it the loop is a
+    `ferrio.Loop`: that of the event loop policy, if the program has set one of its own that makes ferrio's loops, else
+    `ferrio.new_event_loop()`. Inside a running loop that allows it (`ferrio.allow_nested`) `main` is run on that loop, and both
+    arguments are left aside.
     Raises what `main` raises, RuntimeError from inside another running loop, ValueError or TypeError (as the running version's
     `asyncio.run`) for what is no coroutine. The main thread's Ctrl-C cancels `main` and raises KeyboardInterrupt.
     """

@@ -170,9 +170,8 @@ def test_watcher_at_close(loop_factory, direction):
 
     def watch(loop, request):
         fd = fds[direction == "writer"]
-        request.handle = getattr(loop, f"add_{direction}")(fd, request.method, request)
-        if request.handle is None:  # stock's does not hand it out
-            request.handle = loop._selector.get_key(fd).data[direction == "writer"]
+        # add_reader and add_writer do not hand it out.
+        request.handle = getattr(loop, f"_add_{direction}")(fd, request.method, request)
         assert request.handle is not None
 
     request, loop = made(loop_factory, watch, close=True)
