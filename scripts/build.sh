@@ -36,9 +36,10 @@ export CARGO_TARGET_DIR=$root/target/py$version
 how=(develop --profile "$profile")
 case $profile in pgo | wheel)
     hot=$(scripts/pgo.sh "$version" | tail -n 1)
-    export RUSTFLAGS="${RUSTFLAGS:-} -Cprofile-use=$hot" CARGO_TARGET_DIR=$root/target/pgo-py$version
+    export CARGO_TARGET_DIR=$root/target/pgo-py$version
     how=(develop --release)
     [ "$profile" = pgo ] || how=(build --release --out target/wheels)
+    how+=(--config "$(rustc_flag "-Cprofile-use=$hot")")
     ;;
 esac
 say "ferrio for CPython $version ($profile)"

@@ -8,6 +8,9 @@ say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 in_ci() { [ "${CI:-}" = true ]; }
 
+# An argument of cargo's --config: one more flag for rustc, beside those of .cargo/config.toml. With RUSTFLAGS set cargo would read neither.
+rustc_flag() { printf "target.'cfg(unix)'.rustflags = ['%s']" "$1"; }
+
 # Two steps of test.sh may want to install into one environment at the same time. FERRIO_INSTALLED: it has all that steps ask for.
 install_into() {
     local venv=$1

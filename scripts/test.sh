@@ -42,13 +42,20 @@ python() {
     debug "$1"
 }
 
-# What fails is noted in a directory of the step's own, and is all that `again` runs; all is run again where the first time came to no end.
+# Where a step notes what has failed, and how it ended.
+record_of() { printf '%s/target/tests/%s-%s' "$root" "$1" "${2:-}"; }
+
+# What fails is noted, and is all that `again` runs, where the first time came to its end (pytest's status 1); else it runs all.
 run_tests() {
-    local version=$1 record=$root/target/tests/${FUNCNAME[1]}-$1 which=--cache-clear
+    local version=$1 record which=--cache-clear status=0
+    record=$(record_of "${FUNCNAME[1]}" "$1")
     shift
-    [ -z "${FERRIO_AGAIN:-}" ] || which=--last-failed
+    if [ "${FERRIO_AGAIN:-}" = true ] && [ "$(cat "$record/status" 2>/dev/null)" = 1 ]; then which=--last-failed; fi
     # shellcheck disable=SC2086
-    ".venv-$version/bin/python" ${PYTHON_OPTIONS:-} -m pytest -q -o cache_dir="$record" "$which" "$@"
+    ".venv-$version/bin/python" ${PYTHON_OPTIONS:-} -m pytest -q -o cache_dir="$record" "$which" "$@" || status=$?
+    mkdir -p "$record"
+    printf '%s\n' "$status" >"$record/status"
+    return "$status"
 }
 
 behaviour() {
@@ -154,6 +161,7 @@ side_by_side() { printf '%s\n' "$@" | xargs -P "${FERRIO_JOBS:-2}" -L 1 scripts/
 in_one_piece() {
     local log status=0
     log=$(mktemp)
+    rm -rf "$(record_of "$@")"
     scripts/test.sh "$@" >"$log" 2>&1 || status=$?
     cat "$log"
     if [ "$status" = 0 ]; then rm "$log"; else mv "$log" "$failed/$*"; fi

@@ -396,9 +396,8 @@ class Loop(
         self._origin_depth_before = None
         self._socket_files = socket_files()
         self._allows_nested = False
-        if type(self) is not Loop:
-            # What a derived class has put in the place of `time`, `call_at`, `create_task` and the like is called by the native side, too.
-            self._compare_methods(Loop)
+        # What a class has put in the place of `time`, `call_at`, `create_task` and the like is called by the native side, too.
+        self._compare_methods()
         register_loop(self)
         if _debug_from_environment():
             self._set_debug(True)

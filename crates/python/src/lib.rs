@@ -161,7 +161,9 @@ fn _give_loop_methods_to(class: &Bound<'_, PyType>) -> PyResult<()> {
     if !class.is_subclass(loop_.type_object(py).bound(py))? {
         return Err(PyTypeError::new_err("not a subclass of Loop"));
     }
-    Ok(loop_.give_methods_to(py, &Own::from(class.clone().into_any()))?)
+    let class = Own::from(class.clone().into_any());
+    loop_.give_methods_to(py, &class)?;
+    Ok(engine::Engine::remember_methods(py, &class)?)
 }
 
 /// A loop's native method in the place of the coroutine function given, which has its name and signature.

@@ -4,6 +4,7 @@ through the loop. Loops with a clock for tests are made so (looptime, aiotools' 
 import asyncio
 import contextvars
 import logging
+import sys
 import time
 from unittest import mock
 
@@ -443,3 +444,43 @@ def test_slow_callbacks_are_measured_by_it(clocked, log):
     loop.run_forever()
     slow_ones = [record.getMessage() for record in log.records if record.levelno == logging.WARNING]
     assert len(slow_ones) == 1 and "took 3600.000 seconds" in slow_ones[0]
+
+
+def test_a_clock_that_is_no_number(derive, flavour):
+    if flavour.name == "asyncio" and sys.version_info < (3, 13):
+        pytest.skip("takes it for 0 seconds, again and again")
+    loop = derive(time=lambda self: float("nan"))
+    loop.call_at(1.0, print)
+    with pytest.raises(ValueError, match="NaN"):
+        loop.run_forever()
+
+
+def test_a_loop_that_gets_another_class(loop):
+    clock = Clock()
+    loop.__class__ = type("Derived", (type(loop),), {"time": clock.time})
+    ran = []
+    loop.call_later(HOUR, ran.append, "later")
+    loop.call_soon(clock.go_on, HOUR)
+    loop.call_at(HOUR, loop.stop)
+    loop.run_forever()
+    assert ran == ["later"]
+
+
+def test_methods_that_were_replaced_in_the_class_before_the_loop_was_made(loop_factory):
+    clock = Clock()
+    made = loop_factory()
+    made.close()
+    with mock.patch.object(type(made), "time", clock.time):
+        loop = loop_factory()
+        loop.call_soon(clock.go_on, HOUR)
+        loop.call_later(HOUR, loop.stop)
+        loop.run_forever()
+        loop.close()
+
+
+def test_an_attribute_by_a_name_that_was_made_up(loop):
+    clock = Clock()
+    loop.__setattr__("".join(["ti", "me"]), clock.time)
+    loop.call_soon(clock.go_on, HOUR)
+    loop.call_later(HOUR, loop.stop)
+    loop.run_forever()

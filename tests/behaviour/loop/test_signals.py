@@ -2,9 +2,11 @@
 refused."""
 
 import asyncio
+import ctypes
 import functools
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -365,3 +367,21 @@ def test_ctrl_c_uncaught_ends_the_process_as_a_signal_would(script):
     )
     assert done.returncode == -signal.SIGINT
     assert "KeyboardInterrupt" in done.stderr
+
+
+def test_an_interrupt_while_a_run_begins_leaves_nothing_behind(flavour, loop_factory):
+    if flavour.name == "asyncio":
+        pytest.skip("asyncio's stays the running loop")
+    # Comes when no Python code runs: it is raised by the first that does, in the middle of the loop's own preparations.
+    libc_raise = ctypes.CDLL(None)["raise"]
+    libc_raise.argtypes = [ctypes.c_int, ctypes.py_object]
+    loop = loop_factory()
+    loop.close()
+    interrupted = property(functools.partial(libc_raise, signal.SIGINT))
+    loop = type("Interrupted", (type(loop),), {"_asyncgen_firstiter_hook": interrupted})()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_forever()
+    assert not loop.is_running()
+    assert asyncio._get_running_loop() is None
+    assert sys.get_asyncgen_hooks() == (None, None)
+    loop.close()

@@ -454,3 +454,38 @@ def test_a_library_that_looks_for_the_root_task_finds_one(nestable):
         assert is_root(me)
 
     nestable.run_until_complete(main())
+
+
+@pytest.mark.parametrize("first", ["nothing", "a run of its own"])
+def test_a_run_forever_that_runs_twice(nestable, ours, first):
+    """The end of what is waited for outside does not stop a run inside, whichever call of `run_forever` that stands in."""
+
+    class Twice(type(nestable)):
+        is_first, is_prepared = True, False
+
+        def run_forever(self):
+            if self.is_first:
+                self.is_first = False
+                if first == "a run of its own":
+                    self.run_until_complete(asyncio.sleep(0))
+                self.is_prepared = True
+                super().run_forever()
+            super().run_forever()
+
+    async def inner():
+        for _ in range(5):
+            await asyncio.sleep(0)
+        answers.append("inner")
+
+    async def outer():
+        while not loop.is_prepared:
+            await asyncio.sleep(0)
+        loop.stop()
+        await asyncio.sleep(0)
+        loop.call_soon(lambda: loop.run_until_complete(inner()))
+        answers.append("outer")
+
+    answers, loop = [], Twice()
+    loop.run_until_complete(outer())
+    loop.close()
+    assert answers == ["outer", "inner"]

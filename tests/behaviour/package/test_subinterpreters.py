@@ -42,6 +42,22 @@ for step in sys.argv[1:]:
 """
 
 
+ONLY_ASYNCIO = """\
+import _xxsubinterpreters as interpreters
+other = interpreters.create()
+interpreters.run_string(other, "import asyncio")
+interpreters.destroy(other)
+"""
+
+
+@pytest.fixture(autouse=True)
+def second_interpreters_work():
+    """3.12.1 ends with "free(): invalid pointer" when a second one has imported asyncio."""
+    if sys.version_info[:2] == (3, 12):
+        if subprocess.run([sys.executable, "-c", ONLY_ASYNCIO], capture_output=True).returncode:
+            pytest.skip("this release dies of asyncio in a second interpreter")
+
+
 @pytest.mark.parametrize(
     "steps",
     [["other_tries", "main_uses_it"], ["main_uses_it", "other_tries", "main_uses_it"]],

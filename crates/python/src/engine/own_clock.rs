@@ -4,11 +4,12 @@
 //! heap of their own, by a number that has the order of the seconds: such a clock may count from anywhere, also below zero.
 
 use ferrio_core::timers::{rank_of_seconds, seconds_of_rank};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::replaced::Methods;
 use super::{Engine, Wait};
-use crate::ffi::{Own, PyRes, call};
+use crate::ffi::{Own, PyRes, Raised, call};
 use crate::handle::TimerHandle;
 use crate::names;
 
@@ -58,8 +59,13 @@ impl Engine {
         };
         let seconds = seconds_of_rank(rank) - Self::ask_time(py, this)?;
         // `time()` may have given the loop something to do.
-        if is_busy() || seconds.is_nan() || seconds <= 0.0 {
+        if is_busy() || seconds <= 0.0 {
             return Ok(Wait::No);
+        }
+        if seconds.is_nan() {
+            // As asyncio's selector says it.
+            let text = "cannot convert float NaN to integer";
+            return Err(Raised::new::<PyValueError>(py, text));
         }
         Ok(Wait::For(
             (seconds.min(LONGEST_SLEEP_SECONDS) * 1e9).ceil() as u64
@@ -105,13 +111,26 @@ impl Engine {
     /// `time` was replaced or is ferrio's again: what is scheduled is from now on due by the other clock.
     #[cold]
     pub(super) fn change_clock(&self) {
-        let (from, to_own) = match self.has_own_clock() {
-            true => (&self.timers, true),
-            false => (&self.own_timers, false),
+        let cancelled = self.garbage.replace(0);
+        let timers = match self.has_own_clock() {
+            true => &self.timers,
+            false => &self.own_timers,
         };
+        timers.with(|timers| timers.note_cancelled(cancelled));
         // In their order, which those with one deadline keep.
-        while let Some(timer) = from.with(|timers| timers.pop_due(u64::MAX)) {
-            if to_own {
+        let mut moved = Vec::new();
+        while let Some(timer) = timers.with(|timers| timers.pop_due(u64::MAX)) {
+            if timer.is_cancelled() {
+                timer.scheduled.set(false);
+                timers.with(super::Timers::note_popped_dead);
+            }
+            moved.push(timer);
+        }
+        // What a dead one lets go of may replace `time` again.
+        for timer in moved {
+            if timer.is_cancelled() {
+                drop(timer);
+            } else if self.has_own_clock() {
                 self.push_own_timer(timer.when(), timer);
             } else {
                 self.push_timer(timer.when(), timer);

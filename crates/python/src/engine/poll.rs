@@ -103,6 +103,10 @@ impl Engine {
     /// Throws cancelled timers out when they are the majority; the caller drops them.
     #[inline]
     fn sweep_timers(&self) -> Vec<Own<TimerHandle>> {
+        if self.has_own_clock() {
+            // Those that were cancelled stand with the others of that clock.
+            return Vec::new();
+        }
         let cancelled = self.garbage.replace(0);
         let is_due = self.timers.with(|timers| {
             timers.note_cancelled(cancelled);

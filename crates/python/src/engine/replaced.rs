@@ -10,7 +10,7 @@ use std::cell::Cell;
 use pyo3::prelude::*;
 
 use super::Engine;
-use crate::ffi::{Name, Own, PyRes, call};
+use crate::ffi::{Immortal, Name, Own, PyRes, call};
 use crate::names;
 
 /// A set of methods.
@@ -57,6 +57,9 @@ impl Methods {
     }
 }
 
+/// `ferrio.Loop`'s own, in the order of `Methods::NAMED`.
+static OURS: [Immortal; Methods::NAMED.len()] = [const { Immortal::empty() }; Methods::NAMED.len()];
+
 /// What is replaced, and where.
 #[derive(Debug, Default)]
 pub(super) struct Replaced {
@@ -79,14 +82,22 @@ impl Engine {
         self.replaces(Methods::TIMING)
     }
 
-    /// A loop was made of a class that derives from `base`, ferrio's own.
-    pub fn compare_methods(py: Python<'_>, this: &Own<Self>, base: &Own) -> PyRes<()> {
+    /// `ferrio.Loop` is made: its methods are those that others replace.
+    pub fn remember_methods(py: Python<'_>, class: &Own) -> PyRes<()> {
+        for ((name, _), place) in Methods::NAMED.iter().zip(&OURS) {
+            place.get_or_init(py, || call::attribute(py, class, name))?;
+        }
+        Ok(())
+    }
+
+    /// A loop was made, or has become one of another class.
+    pub fn compare_methods(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         let class = Own::from(this.as_any().type_object(py).into_any());
         let mut found = Methods::default();
-        for (name, method) in Methods::NAMED {
-            let [theirs, ours] = [&class, base].map(|class| call::attribute(py, class, name));
-            if !theirs?.is(&ours?) {
-                found = found.and(method);
+        for ((name, method), ours) in Methods::NAMED.iter().zip(&OURS) {
+            let theirs = call::attribute(py, &class, name)?;
+            if !theirs.is(ours.get_or_init(py, || Ok(theirs.clone()))?) {
+                found = found.and(*method);
             }
         }
         this.replaced.by_class.set(found);
@@ -95,18 +106,22 @@ impl Engine {
     }
 
     /// An attribute of the loop was set or deleted.
-    pub fn note_attribute(&self, py: Python<'_>, name: &Own, is_set: bool) {
-        let is_it = |(known, _): &&(&'static Name, Methods)| known.get(py).is(name);
-        let Some((_, method)) = Methods::NAMED.iter().find(is_it) else {
-            return;
-        };
-        let before = self.replaced.by_object.get();
-        self.replaced.by_object.set(if is_set {
-            before.and(*method)
-        } else {
-            before.without(*method)
-        });
-        self.add_up_replaced();
+    pub fn note_attribute(py: Python<'_>, this: &Own<Self>, name: &Own, is_set: bool) -> PyRes<()> {
+        let name: &str = name.bound(py).extract()?;
+        if name == "__class__" {
+            return Self::compare_methods(py, this);
+        }
+        let is_it = |(known, _): &&(&'static Name, Methods)| known.text() == name;
+        if let Some((_, method)) = Methods::NAMED.iter().find(is_it) {
+            let before = this.replaced.by_object.get();
+            this.replaced.by_object.set(if is_set {
+                before.and(*method)
+            } else {
+                before.without(*method)
+            });
+            this.add_up_replaced();
+        }
+        Ok(())
     }
 
     fn add_up_replaced(&self) {

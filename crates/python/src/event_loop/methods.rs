@@ -69,10 +69,10 @@ fn running() -> Vec<Method<Loop>> {
             c"_check_closed($self, /)\n--\n\nRaise RuntimeError if closed.",
             |py, this: &Own<Loop>| this.check_open(py),
         ),
-        Method::one(
+        Method::noargs(
             c"_compare_methods",
-            c"_compare_methods($self, base, /)\n--\n\nFind out which methods a class derived from base has replaced.",
-            |py, this: &Own<Loop>, base: &Own| Engine::compare_methods(py, this.base(), base),
+            c"_compare_methods($self, /)\n--\n\nFind out which methods the loop's class has replaced.",
+            |py, this: &Own<Loop>| Engine::compare_methods(py, this.base()),
         ),
         Method::noargs(
             c"_flush_writes",

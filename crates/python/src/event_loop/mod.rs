@@ -172,7 +172,9 @@ pub fn make_types(py: Python<'_>) -> PyRes<()> {
         .methods(methods::methods())
         .properties(methods::properties())
         .repr(repr)
-        .attribute_set(|py, this: &Own<Loop>, name, is_set| this.note_attribute(py, name, is_set))
+        .attribute_set(|py, this: &Own<Loop>, name, is_set| {
+            Engine::note_attribute(py, this.base(), name, is_set)
+        })
         .subclassable()
         .build(py)?;
     addresses::make_types(py)

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use super::{Loop, dispatch};
 use crate::engine::{Engine, Suspended};
-use crate::ffi::{Own, PyRes, Raised, call, context, current_task, runtime};
+use crate::ffi::{Own, PyRes, Raised, call, context, current_task, exception, runtime};
 use crate::names;
 use crate::task::Task;
 
@@ -70,6 +70,7 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
         // The run that begins may be another loop's, and wait for an answer to what this one has written.
         dispatch::flush(py, running)?;
     }
+    let python_task = leave_python_task(py, running)?;
     let task = match ours {
         Some(running) => Engine::suspend_task(py, running.base())?,
         None => Suspended {
@@ -77,28 +78,36 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
             noted: None,
         },
     };
-    let python_task = leave_python_task(py, running)?;
     if let Some(running) = ours {
         running.hand_over();
         let standing = task.current.clone();
         running.standing_still.with(|tasks| tasks.extend(standing));
     }
-    let mut left = None;
-    if let Some(task) = task.current.as_ref().and_then(|task| task.cast::<Task>()) {
-        left = task
-            .context(py)?
-            .filter(|own| context::leave_if_current(py, own));
-        if let Some(future) = awaited {
-            Task::await_inside_step(py, task, future)?;
-        }
-    }
     runtime::count_nested_run(true);
-    Ok(Enclosing {
+    let mut enclosing = Enclosing {
         loop_: running.clone(),
         task,
         python_task,
-        context: left,
-    })
+        context: None,
+    };
+    match leave_step(py, &mut enclosing, awaited) {
+        Ok(()) => Ok(enclosing),
+        Err(error) => exception::and_then(py, Err(error), || resume(py, enclosing)),
+    }
+}
+
+/// The task in whose step the run begins leaves its context and waits for what the run waits for.
+fn leave_step(py: Python<'_>, enclosing: &mut Enclosing, awaited: Option<&Own>) -> PyRes<()> {
+    let current = enclosing.task.current.as_ref();
+    let Some(task) = current.and_then(|task| task.cast::<Task>()) else {
+        return Ok(());
+    };
+    let own = task.context(py)?;
+    enclosing.context = own.filter(|own| context::leave_if_current(py, own));
+    match awaited {
+        Some(future) => Task::await_inside_step(py, task, future),
+        None => Ok(()),
+    }
 }
 
 /// It goes on. It is the thread's running loop again.

@@ -81,6 +81,14 @@ fn track_origins(py: Python<'_>, this: &Own<Loop>, on: bool) -> PyRes<()> {
     call::method(py, this.as_any(), &names::TRACK_COROUTINE_ORIGINS, &[&on]).map(drop)
 }
 
+/// A run ends that may have tracked them; one outside of debug mode does not call Python for it.
+fn stop_tracking(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
+    if this.is_debug() || coroutine::are_origins_tracked() {
+        track_origins(py, this, false)?;
+    }
+    Ok(())
+}
+
 /// Begins a run. What has been done since it was asked for may have run anything: a task factory closes the loop, another thread runs
 /// it. So it is looked at once more, and taken for this thread before others may get the interpreter again.
 fn enter(py: Python<'_>, this: &Own<Loop>, awaited: Option<&Own>) -> PyRes<Borrowed> {
@@ -103,11 +111,47 @@ fn enter_taken(
     static GET: Immortal = Immortal::empty();
     let get = GET.import(py, "sys", "get_asyncgen_hooks")?;
     let asyncgen_hooks = call::call0(py, get)?;
+    let running = runtime::running_loop_or_none(py)?;
+    match borrow(py, this, is_fresh, awaited, running.as_ref()) {
+        Ok(rest) => Ok(Borrowed {
+            running,
+            asyncgen_hooks,
+            rest,
+        }),
+        Err(error) => {
+            // An interrupt in what is Python's of it: the thread is as it was.
+            let hooks = asyncgen_hooks.tuple_items().unwrap_or(&[]);
+            let undone = Err(error);
+            let undone = exception::and_then(py, undone, || set_asyncgen_hooks(py, hooks));
+            let running = running.as_ref();
+            let undone = exception::and_then(py, undone, || set_running_loop(py, running));
+            if is_fresh {
+                signals::end(py, this);
+                return exception::and_then(py, undone, || stop_tracking(py, this));
+            }
+            undone
+        }
+    }
+}
+
+/// Changes what a run changes; what can run Python, and be interrupted, comes first.
+fn borrow(
+    py: Python<'_>,
+    this: &Own<Loop>,
+    is_fresh: bool,
+    awaited: Option<&Own>,
+    running: Option<&Own>,
+) -> PyRes<Rest> {
     let first = call::attribute(py, this.as_any(), &names::ASYNCGEN_FIRSTITER_HOOK)?;
     let last = call::attribute(py, this.as_any(), &names::ASYNCGEN_FINALIZER_HOOK)?;
+    if is_fresh {
+        if this.is_debug() {
+            track_origins(py, this, true)?;
+        }
+        signals::begin(py, this)?;
+    }
     set_asyncgen_hooks(py, &[first, last])?;
-    let running = runtime::running_loop_or_none(py)?;
-    let enclosing = match &running {
+    let enclosing = match running {
         Some(running) => Some(nested::suspend(py, running, awaited)?),
         None if !is_fresh => {
             // Somebody hides the running loop.
@@ -116,46 +160,37 @@ fn enter_taken(
         }
         None => None,
     };
-    let rest = match enclosing {
+    match enclosing {
         Some(enclosing) if !is_fresh => {
             set_running_loop(py, Some(this.as_any()))?;
             let stopping = this.is_stopping();
             this.set_stopping(false);
-            Rest::Again {
+            Ok(Rest::Again {
                 stopping,
                 enclosing,
-            }
+            })
         }
-        enclosing => enter_fresh(py, this, enclosing)?,
-    };
-    Ok(Borrowed {
-        running,
-        asyncgen_hooks,
-        rest,
-    })
-}
-
-fn enter_fresh(
-    py: Python<'_>,
-    this: &Own<Loop>,
-    enclosing: Option<nested::Enclosing>,
-) -> PyRes<Rest> {
-    if this.is_debug() {
-        track_origins(py, this, true)?;
+        enclosing => {
+            let suspended = Engine::suspend_task(py, this.base())?;
+            Engine::choose_when_to_show_tasks(this.base());
+            set_running_loop(py, Some(this.as_any()))?;
+            recycle::begin_run(py);
+            Ok(Rest::Fresh {
+                suspended,
+                enclosing,
+            })
+        }
     }
-    let suspended = Engine::suspend_task(py, this.base())?;
-    Engine::choose_when_to_show_tasks(this.base());
-    set_running_loop(py, Some(this.as_any()))?;
-    signals::begin(py, this)?;
-    recycle::begin_run(py);
-    Ok(Rest::Fresh {
-        suspended,
-        enclosing,
-    })
 }
 
+/// Gives back what the run has borrowed, all of it: an interrupt in what is Python's of it is the error of the whole.
 fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
-    let flushed = dispatch::flush(py, this);
+    let mut done = dispatch::flush(py, this);
+    let mut and_then = |step: &mut dyn FnMut() -> PyRes<()>| {
+        let so_far = std::mem::replace(&mut done, Ok(()));
+        done = exception::and_then(py, so_far, step);
+    };
+    let running = borrowed.running.as_ref();
     let enclosing = match borrowed.rest {
         Rest::Fresh {
             suspended,
@@ -165,10 +200,14 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
             this.set_stopping(false);
             this.set_thread(0);
             signals::end(py, this);
-            Engine::forget_task(py, this.base())?;
-            set_running_loop(py, borrowed.running.as_ref())?;
-            Engine::resume_task(py, this.base(), suspended)?;
-            track_origins(py, this, false)?;
+            and_then(&mut || Engine::forget_task(py, this.base()));
+            and_then(&mut || set_running_loop(py, running));
+            let mut suspended = Some(suspended);
+            and_then(&mut || match suspended.take() {
+                Some(task) => Engine::resume_task(py, this.base(), task),
+                None => Ok(()),
+            });
+            and_then(&mut || stop_tracking(py, this));
             enclosing
         }
         Rest::Again {
@@ -176,18 +215,22 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
             enclosing,
         } => {
             this.set_stopping(stopping);
-            Engine::forget_task(py, this.base())?;
+            and_then(&mut || Engine::forget_task(py, this.base()));
             Some(enclosing)
         }
     };
     let hooks = borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]);
-    set_asyncgen_hooks(py, hooks)?;
+    and_then(&mut || set_asyncgen_hooks(py, hooks));
     if let Some(enclosing) = enclosing {
-        set_running_loop(py, Some(enclosing.running_loop()))?;
-        nested::resume(py, enclosing)?;
-        set_running_loop(py, borrowed.running.as_ref())?;
+        and_then(&mut || set_running_loop(py, Some(enclosing.running_loop())));
+        let mut enclosing = Some(enclosing);
+        and_then(&mut || match enclosing.take() {
+            Some(enclosing) => nested::resume(py, enclosing),
+            None => Ok(()),
+        });
+        and_then(&mut || set_running_loop(py, running));
     }
-    flushed
+    done
 }
 
 pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
@@ -196,16 +239,18 @@ pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
     let enclosing = nested::disarm(py, this, stop)?;
     let announced = this.announced.take();
     let done = run(py, this, announced.as_ref());
+    // A `run_forever` of the program's may call this one again.
+    this.announced.set(announced);
     exception::and_then(py, done, || nested::arm(py, this, stop, enclosing))
 }
 
 /// One run that a future's done callback is going to stop, where `run_forever` is the program's.
 #[cold]
 fn run_through_object(py: Python<'_>, this: &Own<Loop>, future: &Own) -> PyRes<()> {
-    this.announced.set(Some(future.clone()));
+    // It may call `run_until_complete` itself, for what it has to do first.
+    let before = this.announced.replace(Some(future.clone()));
     let done = call::method(py, this.as_any(), &names::RUN_FOREVER, &[]);
-    // Still there where it has not run this loop.
-    drop(this.announced.take());
+    this.announced.set(before);
     done.map(drop)
 }
 

@@ -152,11 +152,8 @@ fn run_watched(py: Python<'_>, this: &Own<Loop>, engine: &Own<Engine>, entry: En
         Entry::Call(handle) => Some(handle.as_any().clone()),
         _ => None,
     };
-    let outer = this.current_handle.take();
-    this.current_handle.set(running);
-    stopwatch::watched(py, this, shown, || {
-        let done = run_entry(py, this, engine, entry);
-        this.current_handle.set(outer);
-        done
-    })
+    let outer = this.current_handle.replace(running);
+    let done = stopwatch::watched(py, this, shown, || run_entry(py, this, engine, entry));
+    this.current_handle.set(outer);
+    done
 }

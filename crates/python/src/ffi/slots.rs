@@ -95,7 +95,7 @@ impl<T: Class> TypeBuilder<T> {
     /// `__setattr__` and `__delattr__` as of every object, after which it is told the name, and whether the attribute is set now.
     pub fn attribute_set<F>(mut self, _f: F) -> Self
     where
-        F: for<'a> Fn(Python<'a>, &'a Own<T>, &'a Own, bool) + Copy + 'static,
+        F: for<'a> Fn(Python<'a>, &'a Own<T>, &'a Own, bool) -> PyRes<()> + Copy + 'static,
     {
         self.raw_slot(ffi::Py_tp_setattro, attribute_set::<T, F> as *mut c_void);
         self
@@ -207,22 +207,22 @@ unsafe extern "C" fn attribute_set<T: Class, F>(
     value: *mut ffi::PyObject,
 ) -> c_int
 where
-    F: for<'a> Fn(Python<'a>, &'a Own<T>, &'a Own, bool) + Copy + 'static,
+    F: for<'a> Fn(Python<'a>, &'a Own<T>, &'a Own, bool) -> PyRes<()> + Copy + 'static,
 {
     trampoline(-1, |py| {
         // SAFETY: what CPython passes to this slot is what the function takes; a null value deletes.
-        let status = unsafe { ffi::PyObject_GenericSetAttr(this, name, value) };
-        if status == 0 {
-            // SAFETY: a slot of `T`'s type; the name lives for the call.
-            let (this, name) = unsafe {
-                (
-                    Own::<T>::borrow_place(&this),
-                    Own::<Any>::borrow_place(&name),
-                )
-            };
-            item::<F>()(py, this, name, !value.is_null());
+        if unsafe { ffi::PyObject_GenericSetAttr(this, name, value) } != 0 {
+            return -1;
         }
-        status
+        // SAFETY: a slot of `T`'s type; the name lives for the call.
+        let (this, name) = unsafe {
+            (
+                Own::<T>::borrow_place(&this),
+                Own::<Any>::borrow_place(&name),
+            )
+        };
+        let told = item::<F>()(py, this, name, !value.is_null());
+        if told.is_ok() { 0 } else { -1 }
     })
 }
 
