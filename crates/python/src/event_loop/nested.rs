@@ -70,7 +70,6 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
         // The run that begins may be another loop's, and wait for an answer to what this one has written.
         dispatch::flush(py, running)?;
     }
-    let python_task = leave_python_task(py, running)?;
     let task = match ours {
         Some(running) => Engine::suspend_task(py, running.base())?,
         None => Suspended {
@@ -87,7 +86,7 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
     let mut enclosing = Enclosing {
         loop_: running.clone(),
         task,
-        python_task,
+        python_task: None,
         context: None,
     };
     match leave_step(py, &mut enclosing, awaited) {
@@ -96,8 +95,10 @@ pub(super) fn suspend(py: Python<'_>, running: &Own, awaited: Option<&Own>) -> P
     }
 }
 
-/// The task in whose step the run begins leaves its context and waits for what the run waits for.
+/// The task in whose step the run begins, be it one in Python, leaves its context and waits for what the run waits for.
 fn leave_step(py: Python<'_>, enclosing: &mut Enclosing, awaited: Option<&Own>) -> PyRes<()> {
+    // Behind `suspend_task`: 3.14 would show the native one here, too.
+    enclosing.python_task = leave_python_task(py, &enclosing.loop_)?;
     let current = enclosing.task.current.as_ref();
     let Some(task) = current.and_then(|task| task.cast::<Task>()) else {
         return Ok(());
