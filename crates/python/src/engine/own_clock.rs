@@ -77,14 +77,8 @@ impl Engine {
     pub fn collect_due_by_own_clock(py: Python<'_>, this: &Own<Self>) -> PyRes<()> {
         this.poll_next_turn();
         let end = rank_of_seconds(Self::ask_time(py, this)? + RESOLUTION_SECONDS);
-        let due = |timers: &mut super::Timers| timers.pop_due(end.checked_sub(1)?);
-        while let Some(timer) = this.own_timers.with(due) {
-            timer.scheduled.set(false);
-            if timer.is_cancelled() {
-                this.own_timers.with(super::Timers::note_popped_dead);
-            } else {
-                this.news.with(|news| news.due.push_back(timer));
-            }
+        if let Some(last) = end.checked_sub(1) {
+            this.collect_due_of(&this.own_timers, last, Vec::new());
         }
         Ok(())
     }

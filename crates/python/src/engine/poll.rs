@@ -9,9 +9,9 @@ use ferrio_reactor::{Events, Wait as Asked, clock};
 use pyo3::prelude::*;
 
 use super::schedule::deadline_ns;
-use super::{Done, Engine, Entry, Happened, Inbox, Kernel, SinkRef, Source};
+use super::{Done, Engine, Entry, Happened, Inbox, Kernel, SinkRef, Source, Timers};
 use crate::error;
-use crate::ffi::{Own, PyRes, runtime};
+use crate::ffi::{GuardedCell, Own, PyRes, runtime};
 use crate::handle::TimerHandle;
 
 /// How long a poll may sleep.
@@ -127,14 +127,24 @@ impl Engine {
         dead
     }
 
-    /// Takes every living timer due at `now` into the news, in order of deadline.
+    /// Takes every living timer due at `now` into the news.
     fn collect_due(&self, now: u64) {
-        let mut dead = self.sweep_timers();
-        while let Some(timer) = self.timers.with(|timers| timers.pop_due(now)) {
+        let dead = self.sweep_timers();
+        self.collect_due_of(&self.timers, now, dead);
+    }
+
+    /// The same of either clock's timers, in order of deadline. `dead`: what is let go of at the end, with those found on the way.
+    #[inline]
+    pub(super) fn collect_due_of(
+        &self,
+        timers: &GuardedCell<Timers>,
+        now: u64,
+        mut dead: Vec<Own<TimerHandle>>,
+    ) {
+        while let Some(timer) = timers.with(|timers| timers.pop_due(now)) {
             timer.scheduled.set(false);
             if timer.is_cancelled() {
-                self.timers
-                    .with(ferrio_core::timers::TimerHeap::note_popped_dead);
+                timers.with(Timers::note_popped_dead);
                 dead.push(timer);
             } else {
                 self.news.with(|news| news.due.push_back(timer));

@@ -185,13 +185,9 @@ fn borrow(
 
 /// Gives back what the run has borrowed, all of it: an interrupt in what is Python's of it is the error of the whole.
 fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
-    let mut done = dispatch::flush(py, this);
-    let mut and_then = |step: &mut dyn FnMut() -> PyRes<()>| {
-        let so_far = std::mem::replace(&mut done, Ok(()));
-        done = exception::and_then(py, so_far, step);
-    };
     let running = borrowed.running.as_ref();
-    let enclosing = match borrowed.rest {
+    let done = dispatch::flush(py, this);
+    let (done, enclosing) = match borrowed.rest {
         Rest::Fresh {
             suspended,
             enclosing,
@@ -200,37 +196,31 @@ fn leave(py: Python<'_>, this: &Own<Loop>, borrowed: Borrowed) -> PyRes<()> {
             this.set_stopping(false);
             this.set_thread(0);
             signals::end(py, this);
-            and_then(&mut || Engine::forget_task(py, this.base()));
-            and_then(&mut || set_running_loop(py, running));
-            let mut suspended = Some(suspended);
-            and_then(&mut || match suspended.take() {
-                Some(task) => Engine::resume_task(py, this.base(), task),
-                None => Ok(()),
-            });
-            and_then(&mut || stop_tracking(py, this));
-            enclosing
+            let done = exception::and_then(py, done, || Engine::forget_task(py, this.base()));
+            let done = exception::and_then(py, done, || set_running_loop(py, running));
+            let resume = || Engine::resume_task(py, this.base(), suspended);
+            let done = exception::and_then(py, done, resume);
+            let done = exception::and_then(py, done, || stop_tracking(py, this));
+            (done, enclosing)
         }
         Rest::Again {
             stopping,
             enclosing,
         } => {
             this.set_stopping(stopping);
-            and_then(&mut || Engine::forget_task(py, this.base()));
-            Some(enclosing)
+            let done = exception::and_then(py, done, || Engine::forget_task(py, this.base()));
+            (done, Some(enclosing))
         }
     };
     let hooks = borrowed.asyncgen_hooks.tuple_items().unwrap_or(&[]);
-    and_then(&mut || set_asyncgen_hooks(py, hooks));
-    if let Some(enclosing) = enclosing {
-        and_then(&mut || set_running_loop(py, Some(enclosing.running_loop())));
-        let mut enclosing = Some(enclosing);
-        and_then(&mut || match enclosing.take() {
-            Some(enclosing) => nested::resume(py, enclosing),
-            None => Ok(()),
-        });
-        and_then(&mut || set_running_loop(py, running));
-    }
-    done
+    let done = exception::and_then(py, done, || set_asyncgen_hooks(py, hooks));
+    let Some(enclosing) = enclosing else {
+        return done;
+    };
+    let its_loop = enclosing.running_loop();
+    let done = exception::and_then(py, done, || set_running_loop(py, Some(its_loop)));
+    let done = exception::and_then(py, done, || nested::resume(py, enclosing));
+    exception::and_then(py, done, || set_running_loop(py, running))
 }
 
 pub(super) fn run_forever(py: Python<'_>, this: &Own<Loop>) -> PyRes<()> {
