@@ -100,12 +100,16 @@ fn accept_never_blocks() {
         net::accept_with_peer(fd).expect_err("none").kind(),
         ErrorKind::WouldBlock
     );
-    assert!(!net::may_accept(fd));
-    let _client = TcpStream::connect(addr.as_internet().expect("TCP")).expect("loopback");
+    let queued = || (net::queued(fd, libc::IPPROTO_TCP), net::queued(fd, 0));
+    assert_eq!(queued(), (0, 0));
+    let connect = || TcpStream::connect(addr.as_internet().expect("TCP")).expect("loopback");
+    let _clients = [connect(), connect(), connect()];
     wait_until(fd, Interest::READ);
-    assert!(net::may_accept(fd));
-    assert_fresh(net::accept(fd).expect("one is queued").as_raw_fd());
-    assert!(!net::may_accept(fd));
+    assert_eq!(queued(), (3, 1), "counted, and seen");
+    for left in [(2, 1), (1, 1), (0, 0)] {
+        assert_fresh(net::accept(fd).expect("one is queued").as_raw_fd());
+        assert_eq!(queued(), left);
+    }
     assert_eq!(
         net::accept(fd).expect_err("no other").kind(),
         ErrorKind::WouldBlock
@@ -392,7 +396,9 @@ fn flags_and_options_are_set() {
     let (client, server, _) = connected();
     let stream = TcpStream::from(client);
     assert!(!stream.nodelay().expect("TCP"));
+    assert!(!net::is_nodelay(stream.as_raw_fd()).expect("TCP"));
     net::set_nodelay(stream.as_raw_fd()).expect("TCP");
+    assert!(net::is_nodelay(stream.as_raw_fd()).expect("TCP"));
     assert!(stream.nodelay().expect("TCP"));
     let (near, _far) = pair();
     net::set_nodelay(near.as_raw_fd()).expect_err("a unix socket has no such option");

@@ -58,6 +58,7 @@ pub(super) fn make_stream_transport(
         waiter: own_future(py, waiter)?,
         server: given(server),
         extra: given(extra),
+        nodelay: false,
     };
     StreamTransport::start(py, this.base(), begin)
 }

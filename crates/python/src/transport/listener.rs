@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use ferrio_reactor::net::{self, SockAddr};
 use ferrio_reactor::{Interest, Key};
@@ -23,6 +23,9 @@ use crate::names;
 /// How long accepting rests when the process is out of descriptors or memory, in seconds (asyncio's ACCEPT_RETRY_DELAY).
 const RETRY_AFTER: f64 = 1.0;
 
+/// Linux's number.
+const IPPROTO_TCP: i32 = 6;
+
 /// Accepts connections of one listening socket for a server.
 #[derive(Debug)]
 pub struct Listener {
@@ -30,6 +33,10 @@ pub struct Listener {
     /// The listening socket; its owner is the server.
     socket: Slot,
     fd: RawFd,
+    /// IPPROTO_TCP, …; 0 where there is none.
+    protocol: i32,
+    /// Do its connections begin with its own TCP_NODELAY? Not every kernel hands it down: the first one tells.
+    hands_down: Cell<Option<bool>>,
     key: Cell<Option<Key>>,
     /// How many connections one event may accept.
     backlog: usize,
@@ -77,12 +84,17 @@ pub fn start(
 ) -> PyRes<Own<Listener>> {
     let fd = Socket::fd_of(py, socket)?;
     stream::clients::install(py, server)?;
+    let protocol = net::socket_protocol(fd).unwrap_or(0);
+    // Once here instead of once for each connection.
+    let nodelay = protocol == IPPROTO_TCP && net::set_nodelay(fd).is_ok();
     let listener = Own::alloc(
         py,
         Listener {
             engine: Slot::new(Some(engine.clone())),
             socket: Slot::new(Some(socket.clone())),
             fd,
+            protocol,
+            hands_down: Cell::new((!nodelay).then_some(false)),
             key: Cell::new(None),
             backlog,
             protocol_factory: Slot::new(Some(protocol_factory.clone())),
@@ -99,14 +111,19 @@ pub fn start(
 
 /// The socket may be accepted from.
 pub fn ready(py: Python<'_>, this: &Own<Listener>) -> PyRes<()> {
-    for number in 0..this.backlog {
+    let mut queued = 1;
+    for _ in 0..this.backlog {
         if this.key.get().is_none() {
             // A protocol factory has closed the server.
             return Ok(());
         }
-        if number > 0 && !net::may_accept(this.fd) {
-            return Ok(());
+        if queued == 0 {
+            queued = net::queued(this.fd, this.protocol);
+            if queued == 0 {
+                return Ok(());
+            }
         }
+        queued -= 1;
         match net::accept_with_peer(this.fd) {
             Ok((fd, peer)) => accepted(py, this, fd, peer)?,
             Err(error) => return refused(py, this, &error),
@@ -148,6 +165,11 @@ fn connect(py: Python<'_>, this: &Own<Listener>, fd: OwnedFd, peer: SockAddr) ->
         return Ok(());
     };
     let protocol = call::call0(py, &factory)?;
+    let nodelay = this.hands_down.get().unwrap_or_else(|| {
+        let handed_down = net::is_nodelay(fd.as_raw_fd()).unwrap_or(false);
+        this.hands_down.set(Some(handed_down));
+        handed_down
+    });
     let begin = Beginning {
         socket: Socket::Native(fd),
         peer: Some(peer),
@@ -155,6 +177,7 @@ fn connect(py: Python<'_>, this: &Own<Listener>, fd: OwnedFd, peer: SockAddr) ->
         waiter: None,
         server: this.server.get(),
         extra: None,
+        nodelay,
     };
     StreamTransport::start(py, &engine, begin).map(drop)
 }

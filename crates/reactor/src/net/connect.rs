@@ -5,6 +5,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use super::address::{RawAddr, SockAddr};
+use super::option;
 use crate::sys::{check, retry};
 
 /// What a non-blocking [`connect`] has achieved.
@@ -82,12 +83,20 @@ pub fn accept_with_peer(listener: RawFd) -> io::Result<(OwnedFd, SockAddr)> {
     Ok((unsafe { OwnedFd::from_raw_fd(fd) }, peer.decode()))
 }
 
-/// Whether [`accept`] is worth a call: a connection is queued, or there is an error to hear of.
+/// How many connections are queued, of which [`accept`] may be worth a call; where the kernel does not tell, at most one.
+/// An error of the socket's counts there, too.
 ///
 /// An accept(2) that finds none costs seven times as much: the kernel makes the new socket's file before it looks.
-#[inline]
 #[must_use]
-pub fn may_accept(listener: RawFd) -> bool {
+pub fn queued(listener: RawFd, protocol: i32) -> usize {
+    if protocol == libc::IPPROTO_TCP {
+        // tcp_info as far as tcpi_unacked, which for a listener is the length of its queue.
+        const UNACKED: usize = 6;
+        let info = option::numbers::<{ UNACKED + 1 }>(listener, protocol, libc::TCP_INFO);
+        if let Ok(info) = info {
+            return usize::try_from(info[UNACKED]).unwrap_or(0);
+        }
+    }
     let mut asked = libc::pollfd {
         fd: listener,
         events: libc::POLLIN,
@@ -95,7 +104,7 @@ pub fn may_accept(listener: RawFd) -> bool {
     };
     // SAFETY: one structure, which outlives the call.
     let answer = unsafe { libc::poll(&raw mut asked, 1, 0) };
-    answer != 0
+    usize::from(answer != 0)
 }
 
 /// Starts to connect.

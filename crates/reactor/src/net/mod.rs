@@ -17,13 +17,13 @@ mod option;
 
 pub use address::{RawAddr, SockAddr, UnixAddr};
 pub use connect::{
-    Connect, accept, accept_with_peer, bind, connect, listen, local_addr, may_accept, peer_addr,
+    Connect, accept, accept_with_peer, bind, connect, listen, local_addr, peer_addr, queued,
     shutdown_write, socket,
 };
 pub use datagram::{AT_ONCE, recv_from, send_many, send_to};
 pub use file::sendfile;
 pub use io::{read, recv, recv_pieces, recv_uninit, send, send_vectored};
 pub use option::{
-    is_byte_stream, is_stream, set_nodelay, set_nonblocking, socket_family, socket_protocol,
-    socket_type, take_error,
+    is_byte_stream, is_nodelay, is_stream, set_nodelay, set_nonblocking, socket_family,
+    socket_protocol, socket_type, take_error,
 };

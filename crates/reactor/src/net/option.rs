@@ -38,6 +38,15 @@ pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Are small segments sent at once?
+///
+/// # Errors
+/// As [`set_nodelay`].
+pub fn is_nodelay(fd: RawFd) -> io::Result<bool> {
+    let [on] = numbers(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
+    Ok(on != 0)
+}
+
 /// SOCK_STREAM, SOCK_DGRAM, … without flags.
 ///
 /// # Errors
@@ -105,17 +114,20 @@ pub fn take_error(fd: RawFd) -> io::Result<Option<io::Error>> {
 }
 
 fn int_option(fd: RawFd, name: libc::c_int) -> io::Result<i32> {
-    let mut value: libc::c_int = 0;
-    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `len` bytes, into `value`.
-    check(unsafe {
-        libc::getsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            name,
-            (&raw mut value).cast(),
-            &raw mut len,
-        )
-    })?;
+    let [value] = numbers(fd, libc::SOL_SOCKET, name)?;
     Ok(value)
+}
+
+/// An option that is made of numbers, or begins with them.
+pub(super) fn numbers<const COUNT: usize>(
+    fd: RawFd,
+    level: libc::c_int,
+    name: libc::c_int,
+) -> io::Result<[libc::c_int; COUNT]> {
+    let mut values = [0; COUNT];
+    let mut len = size_of_val(&values) as libc::socklen_t;
+    let room = values.as_mut_ptr().cast();
+    // SAFETY: the kernel writes at most `len` bytes, into `values`.
+    check(unsafe { libc::getsockopt(fd, level, name, room, &raw mut len) })?;
+    Ok(values)
 }

@@ -73,12 +73,12 @@ pub(super) fn connection_lost(py: Python<'_>, this: &Own<StreamTransport>) -> Py
     let lost = super::report_callback(py, this, lost, &names::CONNECTION_LOST);
     // Whatever fails on the way, the rest is let go of too. An error is taken out of the indicator before more Python runs.
     let mut leaving = lost.err().map(|error| error.take(py));
+    this.protocol.release();
+    this.context.set(None);
     let released = release(py, this);
     leaving = leaving.or(survive_end(py, this, released)?);
     let detached = detach(py, this);
     leaving = leaving.or(survive_end(py, this, detached)?);
-    this.protocol.release();
-    this.context.set(None);
     // Someone who still waits for connection_made has nothing to wait for any more.
     if let Some(waiter) = this.waiter.take() {
         crate::future::Future::cancel(py, &waiter, None)?;
@@ -109,15 +109,17 @@ fn survive_end(py: Python<'_>, this: &Own<StreamTransport>, done: PyRes<()>) -> 
     Ok(None)
 }
 
-/// Closes the descriptor, once; addresses stay known.
-fn release(py: Python<'_>, this: &StreamTransport) -> PyRes<()> {
+/// Closes the descriptor, once. Addresses stay known to whoever holds the transport still: most often only its protocol did.
+fn release(py: Python<'_>, this: &Own<StreamTransport>) -> PyRes<()> {
     this.disown();
     let fd = this.fd.replace(-1);
     if fd < 0 {
         return Ok(());
     }
-    if let Ok(local) = net::local_addr(fd) {
-        this.local.with(|place| *place = Some(local));
+    if this.as_any().refcount() > 1 {
+        if let Ok(local) = net::local_addr(fd) {
+            this.local.with(|place| *place = Some(local));
+        }
     }
     match this
         .socket

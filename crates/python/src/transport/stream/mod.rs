@@ -149,6 +149,8 @@ pub struct Beginning {
     pub server: Option<Own>,
     /// More for `get_extra_info`.
     pub extra: Option<Own>,
+    /// Nagle is switched off already.
+    pub nodelay: bool,
 }
 
 impl StreamTransport {
@@ -163,7 +165,8 @@ impl StreamTransport {
         let protocol = Protocol::default();
         protocol.set(py, &begin.protocol)?;
         let peer = begin.peer.or_else(|| net::peer_addr(fd).ok());
-        if matches!(peer, Some(SockAddr::V4 { .. } | SockAddr::V6 { .. })) {
+        let internet = matches!(peer, Some(SockAddr::V4 { .. } | SockAddr::V6 { .. }));
+        if internet && !begin.nodelay {
             // asyncio switches Nagle off and lives with a socket that cannot.
             let _ = net::set_nodelay(fd);
         }
