@@ -54,6 +54,24 @@ def test_names_are_still_known_after_close(run, tcp_pair):
     run(main())
 
 
+def test_names_that_nobody_asked_for_before_the_end(run, tcp_pair):
+    async def main():
+        async with tcp_pair() as (left, right):
+            left.transport.close()
+            await left.has("lost")
+            await right.has("lost")
+            await asyncio.sleep(0)
+            names = [
+                end.transport.get_extra_info(name)
+                for end in (left, right)
+                for name in ("sockname", "peername")
+            ]
+            assert names[:2] == names[:1:-1]
+            assert None not in names
+
+    run(main())
+
+
 def test_peername_of_a_peer_that_left_before_anyone_asked(run, recorder):
     """getpeername fails on a connection that was reset; the name is taken when the connection is
     made."""
