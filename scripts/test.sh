@@ -112,7 +112,7 @@ docs() {
     install_into ".venv-$1" -r requirements/ecosystem.txt
     install_beside "$1" recipes
     PYTHONPATH=$root/target/recipes-py$1 FERRIO_RECIPES=all \
-        run_tests "$1" tests/docs/test_site.py tests/docs/test_recipes.py
+        run_tests "$1" tests/docs/test_site.py tests/docs/test_recipes.py tests/docs/test_beyond_asyncio.py
 }
 
 # Is there an interpreter of that version? In CI a new one is brought where the machine has none.
