@@ -24,6 +24,7 @@ use crate::http::Heads;
 use crate::pattern::Pattern;
 use crate::plan::{Form, Plan, Target};
 use crate::report::Tally;
+use crate::spliced::Spliced;
 use crate::wire::Wire;
 
 /// Most messages handed to the kernel in one call.
@@ -307,7 +308,15 @@ fn io_error(
 }
 
 fn wire(socket: OwnedFd, shared: &Shared<'_>) -> Result<Wire, Error> {
-    Wire::new(socket, shared.tls.as_ref()).map_err(|reason| Error::Tls { reason })
+    if !shared.plan.splices() {
+        return Wire::new(socket, shared.tls.as_ref()).map_err(|reason| Error::Tls { reason });
+    }
+    Spliced::new(socket)
+        .map(Wire::Spliced)
+        .map_err(|errno| Error::System {
+            operation: "pipe2",
+            errno,
+        })
 }
 
 /// Where the next of many connections to this machine comes from: each from another of its addresses. From a single one Linux

@@ -20,6 +20,8 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod server_cpu;
+pub mod spliced;
+pub mod text;
 pub mod wire;
 
 pub use error::Error;

@@ -1,6 +1,8 @@
 //! What goes over the wire and what must come back: a function of connection and message number, so
 //! that an answer that is late, doubled, crossed with another connection or cut shows.
 
+use crate::text::Text;
+
 /// Messages start at one of this many places of one random text. Prime, so that the strides below
 /// visit all of them, and small, so that the text stays in the processor's first cache.
 const PLACES: u64 = 4093;
@@ -23,7 +25,7 @@ pub const VARIANTS: usize = 8;
 pub struct Pattern {
     size: usize,
     reply_bytes: usize,
-    text: Vec<u8>,
+    text: Text,
     /// Messages begin at this many places of the text, which are this many bytes apart.
     places: u64,
     unit: usize,
@@ -45,7 +47,7 @@ impl Pattern {
         Self {
             size,
             reply_bytes,
-            text: random_text(PLACES as usize + size),
+            text: Text::new(&random_text(PLACES as usize + size)),
             places: PLACES,
             unit: 1,
             replies,
@@ -64,7 +66,7 @@ impl Pattern {
             }
         }
         Self {
-            text,
+            text: Text::new(&text),
             places: LINE_PLACES,
             unit: size,
             ..Self::new(size, reply_bytes)
@@ -78,7 +80,7 @@ impl Pattern {
         Self {
             size: HTTP_REQUEST.len(),
             reply_bytes,
-            text: HTTP_REQUEST.to_vec(),
+            text: Text::new(HTTP_REQUEST),
             places: 1,
             unit: 0,
             replies: long_answers(reply_bytes),

@@ -193,7 +193,16 @@ impl TryFrom<Args> for Plan {
     }
 }
 
+/// From this length on messages are handed to the kernel without a copy.
+const SPLICED_BYTES: usize = 512 * 1024;
+
 impl Plan {
+    /// Whether messages are so long that copying them takes more than all else.
+    #[must_use]
+    pub fn splices(&self) -> bool {
+        matches!(self.target, Target::Tcp(_)) && self.tls.is_none() && self.size >= SPLICED_BYTES
+    }
+
     /// Ties the calling thread to the wanted processor, if any is wanted.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What a connection's bytes go through: the socket itself, or TLS on it.
+//! What a connection's bytes go through: the socket itself, a pipe before it, or TLS on it.
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::TcpStream;
@@ -11,14 +11,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
+use crate::spliced::Spliced;
+
 /// Most plain bytes that TLS keeps for a socket that takes no more.
 const TLS_BUFFER_BYTES: usize = 256 * 1024;
 
-/// Either way.
+/// Any of the ways.
 #[derive(Debug)]
 pub enum Wire {
     /// Bytes as they are.
     Plain(OwnedFd),
+    /// The same without a copy.
+    Spliced(Spliced),
     /// Encrypted.
     Tls(Box<Tls>),
 }
@@ -71,6 +75,7 @@ impl Wire {
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
         match self {
             Self::Plain(socket) => rustix::io::read(&*socket, buffer),
+            Self::Spliced(spliced) => rustix::io::read(spliced.as_fd(), buffer),
             Self::Tls(tls) => tls.read(buffer),
         }
     }
@@ -82,6 +87,7 @@ impl Wire {
     pub fn write(&mut self, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
         match self {
             Self::Plain(socket) => rustix::io::writev(&*socket, slices),
+            Self::Spliced(spliced) => spliced.write(slices),
             Self::Tls(tls) => tls.write(slices),
         }
     }
@@ -92,7 +98,7 @@ impl Wire {
     /// The kernel's.
     pub fn flush(&mut self) -> Result<bool, Errno> {
         match self {
-            Self::Plain(_) => Ok(false),
+            Self::Plain(_) | Self::Spliced(_) => Ok(false),
             Self::Tls(tls) => tls.flush(),
         }
     }
@@ -102,6 +108,7 @@ impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Plain(socket) => socket.as_fd(),
+            Self::Spliced(spliced) => spliced.as_fd(),
             Self::Tls(tls) => tls.socket.as_fd(),
         }
     }
