@@ -40,14 +40,18 @@ def busy_load() -> float:
 
 
 def python() -> dict:
-    """The interpreter, and how it was built."""
+    """The interpreter, and how it was built: "optimized" and "lto" are None where it does not tell.
+
+    Distributions compile twice and leave the options of the profiled build out of what sysconfig knows.
+    """
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    told = "'--prefix=/usr'" not in options
     return {
         "implementation": platform.python_implementation(),
         "version": platform.python_version(),
         "compiler": platform.python_compiler(),
-        "optimized": "--enable-optimizations" in options,
-        "lto": "--with-lto" in options,
+        "optimized": "--enable-optimizations" in options if told else None,
+        "lto": "--with-lto" in options if told else None,
         "shared": bool(sysconfig.get_config_var("Py_ENABLE_SHARED")),
         "debug": bool(sysconfig.get_config_var("Py_DEBUG")),
         "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),

@@ -101,6 +101,8 @@ def notes(run: Run) -> list[str]:
     lines += [f"NOTE  without {name}: {reason}" for name, reason in run.left_out.items()]
     if run.interrupted:
         lines.append("NOTE  interrupted: not all rounds are there")
+    if machine.python()["optimized"] is False:
+        lines.append("NOTE  this CPython is built without --enable-optimizations, as few users' are: what it does itself takes longer")
     if run.load_averages and max(run.load_averages) > machine.busy_load():
         lines.append(f"NOTE  the machine was busy with something else, perhaps: load average {max(run.load_averages):.1f}")
     if run.settings.sample_s < 0.05:

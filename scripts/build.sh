@@ -13,10 +13,12 @@ profile=${2:-release}
 shift $(($# < 2 ? $# : 2))
 [ $# -gt 0 ] || set -- test
 
-python=$(find_python "$version") || fail "CPython $version not found on PATH or in pyenv (scripts/newer-python.sh brings 3.14 and later)"
+python=$(find_python "$version") || fail "CPython $version not found on PATH or in pyenv (scripts/newer-python.sh brings 3.13 and later)"
 command -v cargo >/dev/null || fail "cargo not found: install Rust 1.85 or later (https://rustup.rs, or Debian: apt-get install cargo)"
 venv=.venv-$version
-if ! "$venv/bin/python" -c pass 2>/dev/null; then
+# Made of another interpreter of that version, or of one that is gone: made anew.
+which='import sys; print(sys.version, sys.base_prefix)'
+if [ "$("$venv/bin/python" -c "$which" 2>/dev/null)" != "$("$python" -c "$which")" ]; then
     rm -rf "$venv"
     # An interpreter of newer-python.sh comes without ensurepip's wheels; the pip beside it fills in.
     pip=$(dirname "$python")/../../tool/bin/pip

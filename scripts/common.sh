@@ -1,6 +1,6 @@
 # Shared by the scripts here; sourced, never run.
-# find_python VERSION prints an interpreter of that version: from PATH, else from pyenv, else from the prefix that
-# newer-python.sh fills. Shims of pyenv answer to names whose version is not selected, so each candidate has to run.
+# find_python VERSION prints an interpreter of that version: from the prefix that newer-python.sh fills (who filled it wants that one), else
+# from PATH, else from pyenv. Shims of pyenv answer to names whose version is not selected, so each candidate has to run.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -45,8 +45,8 @@ runs_as() { [ "$("$2" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/
 find_python() {
     local version=$1 candidate pyenv_root
     pyenv_root=$(pyenv root 2>/dev/null || true)
-    for candidate in "python$version" "$pyenv_root"/versions/"$version".*/bin/python \
-        "${FERRIO_NEWER_PYTHON:-$root/.newer-python}/$version/venv/bin/python" python3; do
+    for candidate in "${FERRIO_NEWER_PYTHON:-$root/.newer-python}/$version/venv/bin/python" \
+        "python$version" "$pyenv_root"/versions/"$version".*/bin/python python3; do
         if runs_as "$version" "$candidate"; then
             command -v "$candidate"
             return

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# A newer CPython (3.14, 3.15, …) on an older Debian: Debian unstable's binary packages in a prefix, with their own libc.
+# A newer CPython (3.13, 3.14, 3.15, …) on an older Debian: a newer Debian's binary packages in a prefix, with their own libc.
 # usage: scripts/newer-python.sh VERSION [PREFIX]          default PREFIX: .newer-python/VERSION in the checkout
 # About two minutes, 41 MB of downloads, 290 MB unpacked. Needs no root and touches nothing outside PREFIX.
-# Result: PREFIX/venv/bin/python with headers and test.test_asyncio; scripts/build.sh finds it.
-# Unstable moves: the patch version changes, and on some day a package may be missing.
+# Result: PREFIX/venv/bin/python with headers and test.test_asyncio; the scripts here take it before any other of that version.
+# 3.13 is trixie's and stays what it is. Later ones are unstable's, which moves: the patch version changes, and on some day a package
+# may be missing.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
@@ -12,9 +13,10 @@ prefix=${2:-${FERRIO_NEWER_PYTHON:-$root/.newer-python}/$version}
 mkdir -p "$prefix"/apt/{lists/partial,cache/archives/partial} "$prefix/root"
 prefix=$(cd "$prefix" && pwd)
 
+case $version in 3.13) suite=trixie ;; *) suite=sid ;; esac
 mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v -- security | head -1)
 [ -n "$mirror" ] || fail "apt-get knows no package mirror: run apt-get update first"
-echo "deb $mirror sid main" >"$prefix/apt/sources.list"
+echo "deb $mirror $suite main" >"$prefix/apt/sources.list"
 apt() {
     apt-get -o Dir::Etc::sourcelist="$prefix/apt/sources.list" -o Dir::Etc::sourceparts=- \
         -o Dir::State::lists="$prefix/apt/lists" -o Dir::Cache="$prefix/apt/cache" -o Dir::State::status=/dev/null "$@"

@@ -120,7 +120,7 @@ there_is() {
     find_python "$1" >/dev/null && return
     if in_ci && [[ $1 != 3.1[1-3] ]]; then scripts/newer-python.sh "$1"; fi
     find_python "$1" >/dev/null && return
-    missing "CPython $1 (scripts/newer-python.sh brings 3.14 and later)"
+    missing "CPython $1 (scripts/newer-python.sh brings 3.13 and later)"
     return 1
 }
 
