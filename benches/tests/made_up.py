@@ -27,7 +27,11 @@ def document(rows, version="3.13.1", rounds=5, baseline="uvloop"):
             for loop, entries in loops.items()
         }
         decided_by = WORKLOADS[workload].decided_by if workload in WORKLOADS else "per_s"
-        workloads[workload] = {"loops": summarise(by_loop, baseline, decided_by)}
+        summaries = summarise(by_loop, baseline, decided_by)
+        workloads[workload] = {
+            "decided_by": decided_by,
+            "loops": {loop: {**summaries[loop], "rounds": entries} for loop, entries in by_loop.items()},
+        }
     return {
         "schema": report.SCHEMA,
         "python": {"version": version},

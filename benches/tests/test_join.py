@@ -8,8 +8,8 @@ from benches import gate, join
 from benches.tests.made_up import document
 
 
-def part(workload, rate, *, finished="2026-01-01", commit="0123456789abcdef", **options):
-    rows = {workload: {"uvloop": [100.0], "ferrio": [rate]}}
+def part(workload, rate, *, finished="2026-01-01", commit="0123456789abcdef", others=(), **options):
+    rows = {workload: {"uvloop": [100.0], "ferrio": [rate], **dict.fromkeys(others, [120.0])}}
     return {
         **document(rows, **options),
         "finished": finished,
@@ -38,15 +38,30 @@ def test_all_rows_are_there_and_say_where_they_come_from():
     "other",
     [
         part("core.timer.fire", 100.0, version="3.14.0"),
-        part("core.timer.fire", 100.0, rounds=3),
+        {**part("core.timer.fire", 100.0), "settings": {"sample_s": 0.05, "rounds": 5}},
         part("core.timer.fire", 100.0, baseline="asyncio"),
         part("core.call_soon.chain", 100.0),
+        part("core.call_soon.chain", 100.0, finished="2026-01-02", commit="b"),
     ],
-    ids=["interpreter", "rounds", "baseline", "same workload"],
+    ids=["interpreter", "settings", "baseline", "same run", "same workload of another commit"],
 )
 def test_what_does_not_belong_together_is_refused(other):
     with pytest.raises(ValueError):
         join.join([part("core.call_soon.chain", 500.0), other])
+
+
+def test_rounds_of_one_workload_are_all_kept():
+    first = part("core.call_soon.chain", 500.0, others=["rloop"], rounds=1)
+    second = part("core.call_soon.chain", 300.0, finished="2026-01-02", rounds=1)
+    third = part("core.call_soon.chain", 200.0, finished="2026-01-03", rounds=7)
+    joined = join.join([first, second, third])
+    loops = joined["workloads"]["core.call_soon.chain"]["loops"]
+    assert [(entry["round"], entry["per_s"]) for entry in loops["ferrio"]["rounds"]] == [(0, 500.0), (1, 300.0), (2, 200.0)]
+    assert loops["ferrio"]["ratio"] == {"median": 3.0, "min": 2.0, "max": 5.0}
+    assert loops["ferrio"]["median"]["per_s"] == 300.0
+    # Of the first round only.
+    assert loops["rloop"]["ratio"] == {"median": 1.2, "min": 1.2, "max": 1.2}
+    assert joined["settings"]["rounds"] == 1
 
 
 def test_the_command(tmp_path, capsys):
