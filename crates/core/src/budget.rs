@@ -2,6 +2,10 @@
 
 /// Polls are at most this far apart while there is work.
 const TARGET_NS: u64 = 50_000;
+/// And this far where they find something: what has come has waited for a half of it, on average.
+const CLOSE_NS: u64 = 12_000;
+/// So many polls in vain say that nothing comes any more.
+const PATIENCE: u32 = 32;
 /// Even the cheapest callbacks poll this often.
 const MOST: u32 = 1024;
 
@@ -15,6 +19,8 @@ pub struct PollBudget {
     spent: u32,
     forced: bool,
     since_ns: u64,
+    /// Polls in a row that have found nothing.
+    in_vain: u32,
 }
 
 impl PollBudget {
@@ -26,6 +32,7 @@ impl PollBudget {
             spent: 0,
             forced: true,
             since_ns: 0,
+            in_vain: PATIENCE,
         }
     }
 
@@ -53,11 +60,22 @@ impl PollBudget {
         self.since_ns
     }
 
-    /// Called after a poll that did not sleep: grants at most twice as much as before, at once less where callbacks are slow.
-    pub fn refill(&mut self, now_ns: u64) {
+    /// Called after a poll that did not sleep, which has `found` something or not: grants at most twice as much as before, at once
+    /// less where callbacks are slow or something has come.
+    pub fn refill(&mut self, now_ns: u64, found: bool) {
+        self.in_vain = if found {
+            0
+        } else {
+            self.in_vain.saturating_add(1)
+        };
         if self.spent > 0 {
             let took = now_ns.saturating_sub(self.since_ns).max(1);
-            let fits = TARGET_NS.saturating_mul(u64::from(self.spent)) / took;
+            let target = if self.in_vain < PATIENCE {
+                CLOSE_NS
+            } else {
+                TARGET_NS
+            };
+            let fits = target.saturating_mul(u64::from(self.spent)) / took;
             let most = self.granted.saturating_mul(2).min(MOST);
             self.granted = u32::try_from(fits).unwrap_or(MOST).clamp(1, most);
         }
@@ -80,7 +98,7 @@ impl Default for PollBudget {
 
 #[cfg(test)]
 mod tests {
-    use super::{ASK_AFTER, MOST, PollBudget, TARGET_NS};
+    use super::{ASK_AFTER, CLOSE_NS, MOST, PATIENCE, PollBudget, TARGET_NS};
 
     /// Runs callbacks of `ns` each, one a turn, until it is time to poll: how many, and what time it is then.
     fn run_until_poll(budget: &mut PollBudget, now: &mut u64, ns: u64, tick: u64) -> u32 {
@@ -101,25 +119,45 @@ mod tests {
     #[test]
     fn fast_callbacks_are_granted_more_until_polls_are_the_target_apart() {
         let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
-        budget.refill(now);
+        budget.refill(now, false);
         let mut counts = Vec::new();
         for _ in 0..20 {
             counts.push(run_until_poll(&mut budget, &mut now, 100, u64::MAX));
-            budget.refill(now);
+            budget.refill(now, false);
         }
         assert_eq!(&counts[..4], &[1, 2, 4, 8]);
         assert_eq!(u64::from(counts[19]), TARGET_NS / 100);
     }
 
     #[test]
+    fn where_something_comes_polls_are_close_until_nothing_has_come_for_long() {
+        let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
+        let mut counts = Vec::new();
+        for round in 0..20 + PATIENCE + 20 {
+            budget.refill(now, round == 20);
+            counts.push(run_until_poll(&mut budget, &mut now, 100, u64::MAX));
+        }
+        let (before, after) = counts.split_at(20);
+        assert_eq!(before.last(), Some(&500));
+        let (close, apart) = after.split_at(PATIENCE as usize);
+        assert!(
+            close
+                .iter()
+                .all(|&count| u64::from(count) == CLOSE_NS / 100),
+            "{close:?}"
+        );
+        assert_eq!(apart.last(), Some(&500));
+    }
+
+    #[test]
     fn the_cheapest_callbacks_have_a_limit_too() {
         let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
         for _ in 0..20 {
-            budget.refill(now);
+            budget.refill(now, false);
             run_until_poll(&mut budget, &mut now, 1, u64::MAX);
         }
         assert_eq!(run_until_poll(&mut budget, &mut now, 1, u64::MAX), 1);
-        budget.refill(now);
+        budget.refill(now, false);
         assert_eq!(run_until_poll(&mut budget, &mut now, 1, u64::MAX), MOST);
     }
 
@@ -127,13 +165,13 @@ mod tests {
     fn slow_callbacks_after_fast_ones_do_not_use_up_the_grant() {
         let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
         for _ in 0..20 {
-            budget.refill(now);
+            budget.refill(now, false);
             run_until_poll(&mut budget, &mut now, 100, u64::MAX);
         }
-        budget.refill(now);
+        budget.refill(now, false);
         let (slow, tick) = (5_000_000, 4_000_000);
         assert!(run_until_poll(&mut budget, &mut now, slow, tick) <= ASK_AFTER);
-        budget.refill(now);
+        budget.refill(now, false);
         assert_eq!(run_until_poll(&mut budget, &mut now, slow, tick), 1);
     }
 
@@ -141,10 +179,10 @@ mod tests {
     fn a_forced_poll_comes_at_once() {
         let (mut budget, mut now) = (PollBudget::new(), 1_000_000_000);
         for _ in 0..20 {
-            budget.refill(now);
+            budget.refill(now, false);
             run_until_poll(&mut budget, &mut now, 100, u64::MAX);
         }
-        budget.refill(now);
+        budget.refill(now, false);
         assert!(!budget.spend(1, || 0));
         budget.exhaust();
         assert!(budget.spend(1, || 0));

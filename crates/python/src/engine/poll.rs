@@ -205,8 +205,11 @@ impl Engine {
         let now = clock::now_ns();
         self.learn(rest, now);
         self.collect_due(now);
+        let found = self
+            .news
+            .with(|news| !(news.events.is_empty() && news.due.is_empty()));
         self.budget.with(|budget| match rest {
-            Rest::None if wait == Wait::No => budget.refill(now),
+            Rest::None if wait == Wait::No => budget.refill(now, found),
             _ => budget.restart(now),
         });
         Ok(())

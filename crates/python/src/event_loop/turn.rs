@@ -1,8 +1,8 @@
 //! One turn of the loop, on one screen.
 //!
 //! asyncio polls before every turn. A system call and a clock read a turn would cost more than a task's step, so while
-//! work is ready ferrio polls only when the poll budget (50 µs of callbacks, `core::budget`) is spent; with nothing ready,
-//! every turn polls. Turn boundaries are asyncio's: a turn runs what was ready when it began, `stop()` ends it.
+//! work is ready ferrio polls only when the poll budget (50 µs of callbacks, 12 where polls find something, `core::budget`) is spent;
+//! with nothing ready, every turn polls. Turn boundaries are asyncio's: a turn runs what was ready when it began, `stop()` ends it.
 
 use pyo3::prelude::*;
 
