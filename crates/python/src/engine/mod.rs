@@ -125,6 +125,7 @@ pub struct Engine {
     hand_over: Cell<HandOver>,
     /// One buffer that every receive goes through.
     receive_buffer: GuardedCell<Option<Box<[u8]>>>,
+    keeps_heap: Cell<bool>,
     /// The thread that runs the loop (`threading.get_ident()`), 0 while it stands still.
     thread: Cell<u64>,
     /// The number of the current turn; begins anew after the last one.
@@ -218,6 +219,7 @@ impl Engine {
             at_once: Cell::new(false),
             hand_over: Cell::new(HandOver::new()),
             receive_buffer: GuardedCell::new(None),
+            keeps_heap: Cell::new(false),
             thread: Cell::new(0),
             turn: Cell::new(0),
             stopping: Cell::new(false),
@@ -304,9 +306,18 @@ impl Engine {
     pub fn take_receive_buffer(&self) -> Box<[u8]> {
         let buffer = self.receive_buffer.take();
         buffer.unwrap_or_else(|| {
-            keep_the_heap();
+            self.keep_the_heap();
             vec![0; Self::RECEIVE_BYTES].into_boxed_slice()
         })
+    }
+
+    /// glibc gives the end of the heap back to the kernel whenever 128 KiB of it are free, and page by page it comes again with the
+    /// next message: half of the time of messages of 100 KiB. Freeing one block of 1 MiB moves that limit to 2 MiB: mallopt(3), on
+    /// the dynamic M_MMAP_THRESHOLD. Once for each loop that receives, into whosever buffer; other allocators do not mind.
+    pub fn keep_the_heap(&self) {
+        if !self.keeps_heap.replace(true) {
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)));
+        }
     }
 
     /// Takes the receive buffer back.
@@ -354,14 +365,6 @@ impl Engine {
         self.kept.release();
         drop(self.inbox.close());
     }
-}
-
-/// glibc gives the end of the heap back to the kernel whenever 128 KiB of it are free, and page by page it comes again with the
-/// next message: half of the time of messages of 100 KiB. Freeing one block of 1 MiB moves that limit to 2 MiB: mallopt(3), on
-/// the dynamic M_MMAP_THRESHOLD. Once for each loop that receives; other allocators do not mind.
-#[cold]
-fn keep_the_heap() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(1 << 20)));
 }
 
 /// Makes the type.

@@ -388,6 +388,8 @@ fn register(
     match engine.register(py, this.fd.get(), source, interest) {
         Ok(key) => {
             this.key.set(Some(key));
+            // A BufferedProtocol, as TLS is, receives without the loop's buffer.
+            engine.keep_the_heap();
             Ok(())
         }
         Err(error) => unwatchable(py, this, error),
