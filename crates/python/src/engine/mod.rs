@@ -125,6 +125,7 @@ pub struct Engine {
     hand_over: Cell<HandOver>,
     /// One buffer that every receive goes through.
     receive_buffer: GuardedCell<Option<Box<[u8]>>>,
+    /// Has `keep_the_heap` been called?
     keeps_heap: Cell<bool>,
     /// The thread that runs the loop (`threading.get_ident()`), 0 while it stands still.
     thread: Cell<u64>,
